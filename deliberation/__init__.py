@@ -1,0 +1,1 @@
+"""The domain of Parley, pure: no I/O, no asyncio, time is an argument."""

@@ -1,0 +1,1 @@
+"""The facilitator: rules first, a language model where one is configured."""

@@ -1,0 +1,1 @@
+"""The Parley server: HTTP, signalling, rooms, media and storage."""
