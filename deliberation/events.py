@@ -1,0 +1,612 @@
+"""Everything that can happen in a room: one tagged union, append-only.
+
+An event is `seq` (gap-free per room, from 1), `at` (Unix seconds), `actor` and a payload; the payload's `kind` is the tag. Only durable
+facts are events: partial captions, levels and connection quality are ephemeral and never stored.
+
+What people said, wrote and are called is *personal*: such fields are marked `Personal`, may be `None`, and are kept by the store in rows
+of their own, so that striking, withdrawal and retention can erase them while the event itself stays as a tombstone. `erase` is the same
+operation on events in memory.
+
+Adding a kind of event: a class here, an entry in `Payload`, a case in `room.fold`. Nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _PersonalMark:
+    """Marks a field whose value can be erased on its own."""
+
+
+Personal = _PersonalMark()
+
+Text = Annotated[str | None, Personal]
+Role = Literal["participant", "facilitator", "researcher", "admin"]
+Vote = Literal[-1, 0, 1]
+PollName = Literal["opening", "closing"]
+
+SYSTEM = "system"  # actor: the server itself (clocks, presence)
+AI = "ai"  # actor: the AI facilitator
+
+
+class Word(BaseModel):
+    """One recognised word; `start` and `end` in room time (Unix seconds), `probability` 0..1."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+class Sentence(BaseModel):
+    """One sentence of a summary with what it cites: ids of utterances and statements."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    utterances: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    stage_id: str | None = None
+    minority: bool = False
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject_field: ClassVar[str | None] = None  # names the thing whose text this is (an utterance, a message, …)
+    owner_field: ClassVar[str | None] = "participant_id"  # names whose personal data it is
+
+    @classmethod
+    def personal_fields(cls) -> tuple[str, ...]:
+        """Return the names of the fields that can be erased."""
+        return tuple(name for name, field in cls.model_fields.items() if Personal in field.metadata)
+
+    @property
+    def subject(self) -> str | None:
+        """The id of the thing whose text this event carries."""
+        return getattr(self, self.subject_field) if self.subject_field else None
+
+    @property
+    def owner(self) -> str | None:
+        """The participant whose personal data this event carries."""
+        return getattr(self, self.owner_field, None) if self.owner_field else None
+
+
+# -- the room's life
+
+
+class RoomOpened(_Payload):
+    """A group was formed. `design` is the whole design as it was then; `seed` decided the arm."""
+
+    kind: Literal["room.opened"] = "room.opened"
+    deliberation_id: str
+    room_id: str
+    number: int
+    round: int = 1
+    design: dict[str, Any]
+    arm: str = ""
+    seed: int = 0
+    practice: bool = False
+
+
+class RoomClosed(_Payload):
+    """The deliberation in this room is over."""
+
+    kind: Literal["room.closed"] = "room.closed"
+    reason: Literal["finished", "abandoned", "stopped", "merged"]
+
+
+class StageStarted(_Payload):
+    """A stage of the agenda began; `ends_at` is None for stages without a limit."""
+
+    kind: Literal["stage.started"] = "stage.started"
+    stage_id: str
+    index: int
+    ends_at: float | None
+
+
+class StageExtended(_Payload):
+    """The current stage got more time."""
+
+    kind: Literal["stage.extended"] = "stage.extended"
+    stage_id: str
+    seconds: float
+    ends_at: float
+    why: Literal["group", "facilitator"]
+
+
+class StageReady(_Payload):
+    """A participant is (or no longer is) ready to move on."""
+
+    kind: Literal["stage.ready"] = "stage.ready"
+    participant_id: str
+    ready: bool
+
+
+class StageMoreTime(_Payload):
+    """A participant asks for more time in this stage."""
+
+    kind: Literal["stage.more_time"] = "stage.more_time"
+    participant_id: str
+
+
+class StageEnded(_Payload):
+    """A stage of the agenda ended."""
+
+    kind: Literal["stage.ended"] = "stage.ended"
+    stage_id: str
+    why: Literal["ready", "time", "facilitator"]
+
+
+# -- people
+
+
+class MemberJoined(_Payload):
+    """A participant took a seat. `seat` counts from 1 and is never given to another."""
+
+    kind: Literal["member.joined"] = "member.joined"
+    participant_id: str
+    seat: int
+    name: Text
+    language: str = "en"
+    segments: Annotated[dict[str, str] | None, Personal] = None
+    mode: Literal["online", "on-site", "survey"] = "online"
+    cohort: str = "main"
+    simulated: bool = False
+
+
+class MemberAway(_Payload):
+    """A member has been out of touch for too long; the seat is kept."""
+
+    kind: Literal["member.away"] = "member.away"
+    participant_id: str
+
+
+class MemberReturned(_Payload):
+    """An away member is back."""
+
+    kind: Literal["member.returned"] = "member.returned"
+    participant_id: str
+
+
+class MemberLeft(_Payload):
+    """A member left for good, was moved, or was removed by a facilitator."""
+
+    kind: Literal["member.left"] = "member.left"
+    participant_id: str
+    reason: Literal["left", "removed", "moved", "withdrew"]
+
+
+class ConsentGiven(_Payload):
+    """What a participant agreed to, item by item, in which words (`version`) and language."""
+
+    kind: Literal["consent.given"] = "consent.given"
+    participant_id: str
+    items: dict[str, bool]
+    version: str
+    language: str
+
+
+class ConsentWithdrawn(_Payload):
+    """A participant took consent back for these items."""
+
+    kind: Literal["consent.withdrawn"] = "consent.withdrawn"
+    participant_id: str
+    items: tuple[str, ...]
+
+
+# -- turns and speech
+
+
+class HandRaised(_Payload):
+    """A participant asks to speak; `short` asks for a short reply."""
+
+    kind: Literal["hand.raised"] = "hand.raised"
+    participant_id: str
+    short: bool = False
+
+
+class HandLowered(_Payload):
+    """A participant no longer asks to speak."""
+
+    kind: Literal["hand.lowered"] = "hand.lowered"
+    participant_id: str
+
+
+class TurnStarted(_Payload):
+    """A participant from the queue has the floor until `ends_at`."""
+
+    kind: Literal["turn.started"] = "turn.started"
+    participant_id: str
+    ends_at: float
+    short: bool = False
+
+
+class TurnWarned(_Payload):
+    """The turn is nearly (or, with `overtime`, already) over."""
+
+    kind: Literal["turn.warned"] = "turn.warned"
+    participant_id: str
+    overtime: bool = False
+
+
+class TurnEnded(_Payload):
+    """The turn is over; with `muted` the design asks the page to mute the microphone."""
+
+    kind: Literal["turn.ended"] = "turn.ended"
+    participant_id: str
+    why: Literal["done", "time", "left"]
+    muted: bool = False
+
+
+class SpeechStarted(_Payload):
+    """The server's own voice activity heard a participant begin at `started_at`."""
+
+    kind: Literal["speech.started"] = "speech.started"
+    participant_id: str
+    started_at: float
+
+
+class SpeechEnded(_Payload):
+    """One stretch of voice activity, in room time; overlaps count for everyone who speaks."""
+
+    kind: Literal["speech.ended"] = "speech.ended"
+    participant_id: str
+    started_at: float
+    ended_at: float
+
+
+class UtteranceFinal(_Payload):
+    """What a participant said, as recognised, in room time."""
+
+    subject_field = "utterance_id"
+    kind: Literal["utterance.final"] = "utterance.final"
+    utterance_id: str
+    participant_id: str
+    started_at: float
+    ended_at: float
+    text: Text
+    words: Annotated[tuple[Word, ...] | None, Personal] = ()
+    confidence: float = 0.0
+    language: str = "en"
+
+
+class UtteranceRevised(_Payload):
+    """A better text for an utterance, by a second decoding (`refine`) or the speaker's own correction (`speaker`)."""
+
+    subject_field = "utterance_id"
+    kind: Literal["utterance.revised"] = "utterance.revised"
+    utterance_id: str
+    participant_id: str
+    text: Text
+    words: Annotated[tuple[Word, ...] | None, Personal] = None
+    confidence: float | None = None
+    by: Literal["refine", "speaker"]
+
+
+class UtteranceStruck(_Payload):
+    """The speaker took an utterance back; its text is erased wherever it is kept."""
+
+    kind: Literal["utterance.struck"] = "utterance.struck"
+    utterance_id: str
+    participant_id: str
+
+
+class ChatPosted(_Payload):
+    """A written message to the room."""
+
+    subject_field = "message_id"
+    kind: Literal["chat.posted"] = "chat.posted"
+    message_id: str
+    participant_id: str
+    text: Text
+
+
+class ChatStruck(_Payload):
+    """The writer took a message back."""
+
+    kind: Literal["chat.struck"] = "chat.struck"
+    message_id: str
+    participant_id: str
+
+
+# -- statements, votes, summary, polls
+
+
+class StatementAdded(_Payload):
+    """One votable claim; written by a participant, or drafted by AI from the utterances it names."""
+
+    subject_field = "statement_id"
+    kind: Literal["statement.added"] = "statement.added"
+    statement_id: str
+    participant_id: str | None  # None: drafted by AI or carried over from another group
+    text: Text
+    supports: tuple[str, ...] = ()
+    contests: tuple[str, ...] = ()
+    origin: Literal["participant", "ai", "seed", "carried"] = "participant"
+    source_room: str | None = None
+
+
+class StatementWithdrawn(_Payload):
+    """A statement was taken back by its author, or hidden by a facilitator."""
+
+    kind: Literal["statement.withdrawn"] = "statement.withdrawn"
+    statement_id: str
+    by: Literal["author", "facilitator"]
+
+
+class VoteCast(_Payload):
+    """A participant agrees (1), passes (0) or disagrees (-1); a later vote replaces an earlier one."""
+
+    kind: Literal["vote.cast"] = "vote.cast"
+    statement_id: str
+    participant_id: str
+    value: Vote
+
+
+class SummaryProposed(_Payload):
+    """A summary whose every sentence cites; `dropped` counts sentences that the citation check rejected."""
+
+    subject_field = "summary_id"
+    owner_field = None
+    kind: Literal["summary.proposed"] = "summary.proposed"
+    summary_id: str
+    sentences: Annotated[tuple[Sentence, ...] | None, Personal]
+    method: str
+    dropped: int = 0
+    call_id: str | None = None
+
+
+class SummaryMarked(_Payload):
+    """A participant's verdict on one sentence (`sentence` counts from 0), or on the whole (`missing`, with words)."""
+
+    subject_field = "summary_id"
+    kind: Literal["summary.marked"] = "summary.marked"
+    summary_id: str
+    participant_id: str
+    sentence: int | None
+    verdict: Literal["right", "wrong", "missing"]
+    text: Text = None
+
+
+class PollAnswered(_Payload):
+    """Answers to the opening or the closing poll: question id → value on its scale."""
+
+    kind: Literal["poll.answered"] = "poll.answered"
+    participant_id: str
+    poll: PollName
+    answers: dict[str, int]
+
+
+class ReportFiled(_Payload):
+    """A participant reports a problem, about somebody or something; seen by facilitators only."""
+
+    subject_field = "report_id"
+    kind: Literal["report.filed"] = "report.filed"
+    report_id: str
+    participant_id: str
+    about: str
+    text: Text
+
+
+class HelpCalled(_Payload):
+    """A participant, or a rule, asks for a human facilitator."""
+
+    kind: Literal["help.called"] = "help.called"
+    participant_id: str | None
+    why: str = ""
+
+
+class HelpAnswered(_Payload):
+    """A human facilitator has taken the call."""
+
+    kind: Literal["help.answered"] = "help.answered"
+    by: str
+
+
+class SafetyAsked(_Payload):
+    """The others are asked privately whether what somebody said was all right."""
+
+    kind: Literal["safety.asked"] = "safety.asked"
+    case_id: str
+    participant_id: str  # whose words
+    subject_id: str  # the utterance, message or statement
+    asked: tuple[str, ...]
+    why: str
+
+
+class SafetyAnswered(_Payload):
+    """One member's private answer."""
+
+    owner_field = None
+    kind: Literal["safety.answered"] = "safety.answered"
+    case_id: str
+    participant_id: str
+    verdict: Literal["fine", "hide", "warn", "remove"]
+
+
+class SafetyDecided(_Payload):
+    """The majority's decision, or a human facilitator's, which overrules."""
+
+    kind: Literal["safety.decided"] = "safety.decided"
+    case_id: str
+    verdict: Literal["fine", "hide", "warn", "remove"]
+    by: Literal["group", "facilitator"]
+
+
+# -- facilitation
+
+
+class InterventionMade(_Payload):
+    """Something the facilitator said, and why: the rule that fired and its numbers.
+
+    `to` is None for the whole room, else the participants who see it. `by` is `ai`, or `facilitator` for a human's message.
+    `about` names the participant it concerns, if any.
+    """
+
+    subject_field = "intervention_id"
+    owner_field = None
+    kind: Literal["intervention.made"] = "intervention.made"
+    intervention_id: str
+    by: Literal["ai", "facilitator"] = "ai"
+    rule: str
+    text: Text
+    to: tuple[str, ...] | None = None
+    about: str | None = None
+    why: str = ""
+    numbers: dict[str, float] = Field(default_factory=dict)
+    actions: tuple[Literal["speak", "decline", "move_on", "more_time", "here", "call_human"], ...] = ()
+    solicited: bool = False
+    call_id: str | None = None
+
+
+class InterventionAnswered(_Payload):
+    """How somebody took it: the two feedback buttons, or a declined invitation."""
+
+    kind: Literal["intervention.answered"] = "intervention.answered"
+    intervention_id: str
+    participant_id: str
+    answer: Literal["helpful", "not_helpful", "declined", "accepted"]
+
+
+class AiCalled(_Payload):
+    """One entry of the AI ledger: a call to a language model, whatever came of it."""
+
+    subject_field = "call_id"
+    owner_field = None
+    kind: Literal["ai.called"] = "ai.called"
+    call_id: str
+    purpose: str
+    model: str
+    prompt: str
+    prompt_hash: str
+    first_seq: int
+    last_seq: int
+    output: Text
+    latency_ms: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+    outcome: Literal["ok", "repaired", "timeout", "invalid", "unavailable", "refused", "open_circuit"]
+
+
+class FacilitationPaused(_Payload):
+    """A human facilitator silenced (or unsilenced) the AI."""
+
+    kind: Literal["facilitation.paused"] = "facilitation.paused"
+    paused: bool
+
+
+class ListenerChanged(_Payload):
+    """A human facilitator listens in, speaks, or left; announced to everyone."""
+
+    kind: Literal["listener.changed"] = "listener.changed"
+    listener_id: str
+    name: Text
+    state: Literal["listening", "speaking", "gone"]
+
+
+class TranscriptionBehind(_Payload):
+    """Captions lag by this many seconds (0: caught up, -1: stopped)."""
+
+    kind: Literal["transcription.behind"] = "transcription.behind"
+    seconds: float
+
+
+class RecordingChanged(_Payload):
+    """Audio of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time."""
+
+    kind: Literal["recording.changed"] = "recording.changed"
+    participant_id: str
+    recording: bool
+    file: str | None = None
+    started_at: float | None = None
+
+
+Payload = Annotated[
+    RoomOpened
+    | RoomClosed
+    | StageStarted
+    | StageExtended
+    | StageReady
+    | StageMoreTime
+    | StageEnded
+    | MemberJoined
+    | MemberAway
+    | MemberReturned
+    | MemberLeft
+    | ConsentGiven
+    | ConsentWithdrawn
+    | HandRaised
+    | HandLowered
+    | TurnStarted
+    | TurnWarned
+    | TurnEnded
+    | SpeechStarted
+    | SpeechEnded
+    | UtteranceFinal
+    | UtteranceRevised
+    | UtteranceStruck
+    | ChatPosted
+    | ChatStruck
+    | StatementAdded
+    | StatementWithdrawn
+    | VoteCast
+    | SummaryProposed
+    | SummaryMarked
+    | PollAnswered
+    | ReportFiled
+    | HelpCalled
+    | HelpAnswered
+    | SafetyAsked
+    | SafetyAnswered
+    | SafetyDecided
+    | InterventionMade
+    | InterventionAnswered
+    | AiCalled
+    | FacilitationPaused
+    | ListenerChanged
+    | TranscriptionBehind
+    | RecordingChanged,
+    Field(discriminator="kind"),
+]
+
+PAYLOAD: TypeAdapter[Payload] = TypeAdapter(Payload)
+PAYLOAD_TYPES: dict[str, type[_Payload]] = {
+    cls.model_fields["kind"].default: cls for cls in get_args(get_args(Payload)[0])
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of a room's log. `actor` is a participant id, a link id, `system` or `ai`."""
+
+    seq: int
+    at: float
+    actor: str
+    payload: Payload
+
+    @property
+    def kind(self) -> str:
+        """The payload's tag."""
+        return self.payload.kind
+
+
+def erase(events: Iterable[Event], *, subject: str | None = None, owner: str | None = None) -> Iterator[Event]:
+    """Yield the events with the personal fields of one subject, or of one participant, set to None."""
+    for event in events:
+        payload = event.payload
+        hit = (subject is not None and payload.subject == subject) or (
+            owner is not None and payload.owner == owner
+        )
+        fields = payload.personal_fields() if hit else ()
+        if fields:
+            payload = payload.model_copy(update=dict.fromkeys(fields))
+            event = Event(event.seq, event.at, event.actor, payload)
+        yield event
