@@ -79,7 +79,7 @@ def say(text: str) -> None:
 
 
 def step(command: Sequence[str | Path], *, what: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
-    """Run one command, its output shown as it comes.
+    """Run one command, its output shown as it comes, save uv's list of everything installed.
 
     Raises:
         InstallError: it could not be started or exited non-zero; says what failed and, where known, what to do.
@@ -95,7 +95,8 @@ def step(command: Sequence[str | Path], *, what: str, cwd: Path = ROOT, env: Map
     assert process.stdout is not None
     for line in process.stdout:
         tail.append(line)
-        sys.stdout.write(line)
+        if not line.startswith(" + "):
+            sys.stdout.write(line)
         sys.stdout.flush()
     if process.wait() != 0:
         advice = explain("".join(tail)) or "the lines above say why"

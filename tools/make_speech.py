@@ -36,6 +36,7 @@ MANIFEST = FOLDER / "manifest.json"
 MODEL_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
 MAX_WER = 0.10
 EDGE_SILENCE_SECONDS = 0.15
+PEAK = 0.4
 
 
 def package_file(package: str, name: str) -> Path:
@@ -79,12 +80,12 @@ def synthesise(voices_archive: Path) -> None:
             language = "en-gb" if voice.startswith("b") else "en-us"
             samples, made_at = kokoro.create(clip["text"], voice=voice, lang=language, speed=1.0)
             samples = soxr.resample(samples, made_at, rate)
-            samples = 0.7 * samples / np.max(np.abs(samples))
+            samples = PEAK * samples / np.max(np.abs(samples))
             edge = np.zeros(int(EDGE_SILENCE_SECONDS * rate), dtype=samples.dtype)
             samples = np.concatenate([edge, samples, edge])
             clip["file"] = f"{clip['turn']:02d}-{clip['speaker'].lower()}.flac"
             clip["seconds"] = round(len(samples) / rate, 2)
-            soundfile.write(FOLDER / clip["file"], samples, rate, subtype="PCM_16")
+            soundfile.write(FOLDER / clip["file"], samples, rate, subtype="PCM_16", compression_level=1.0)
             print(f"{clip['file']}  {clip['seconds']:5.2f} s", flush=True)
     write_manifest(manifest)
 
