@@ -602,9 +602,7 @@ def erase(events: Iterable[Event], *, subject: str | None = None, owner: str | N
     """Yield the events with the personal fields of one subject, or of one participant, set to None."""
     for event in events:
         payload = event.payload
-        hit = (subject is not None and payload.subject == subject) or (
-            owner is not None and payload.owner == owner
-        )
+        hit = (subject is not None and payload.subject == subject) or (owner is not None and payload.owner == owner)
         fields = payload.personal_fields() if hit else ()
         if fields:
             payload = payload.model_copy(update=dict.fromkeys(fields))

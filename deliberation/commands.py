@@ -1,0 +1,589 @@
+"""What members may ask of a room, and what follows.
+
+`decide` is pure: state, actor, command and time in; payloads out, or a `ParleyError` and nothing at all. It is the one place that says what
+is allowed. The wire carries these same classes (server/signalling/messages.py), so a new command is: a class here, an entry in `Command`, a
+case in `decide`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from deliberation.agenda import majority, next_stage
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
+from deliberation.events import (
+    ChatPosted,
+    ChatStruck,
+    ConsentWithdrawn,
+    FacilitationPaused,
+    HandLowered,
+    HandRaised,
+    HelpAnswered,
+    HelpCalled,
+    InterventionAnswered,
+    InterventionMade,
+    ListenerChanged,
+    MemberLeft,
+    Payload,
+    PollAnswered,
+    PollName,
+    ReportFiled,
+    Role,
+    RoomClosed,
+    SafetyAnswered,
+    SafetyDecided,
+    StageExtended,
+    StageMoreTime,
+    StageReady,
+    StatementAdded,
+    StatementWithdrawn,
+    SummaryMarked,
+    TurnEnded,
+    UtteranceRevised,
+    UtteranceStruck,
+    Vote,
+    VoteCast,
+)
+from deliberation.state import RoomState, Statement
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MAX_STATEMENTS_EACH = 5
+MAX_CHAT_MESSAGES = 500
+
+
+def _line(limit: int) -> object:
+    return StringConstraints(strip_whitespace=True, min_length=1, max_length=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `id` is the participant's id for participants, else the link's id."""
+
+    id: str
+    role: Role
+    name: str = ""
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RaiseHand(_Command):
+    """Ask to speak; `short` for a ten-second reply."""
+
+    type: Literal["hand.raise"] = "hand.raise"
+    short: bool = False
+
+
+class LowerHand(_Command):
+    """No longer ask to speak."""
+
+    type: Literal["hand.lower"] = "hand.lower"
+
+
+class EndTurn(_Command):
+    """Give the floor back."""
+
+    type: Literal["turn.done"] = "turn.done"
+
+
+class Ready(_Command):
+    """Vote to move on, or take that back."""
+
+    type: Literal["stage.ready"] = "stage.ready"
+    ready: bool = True
+
+
+class MoreTime(_Command):
+    """Ask for more time in this stage."""
+
+    type: Literal["stage.more_time"] = "stage.more_time"
+
+
+class AddStatement(_Command):
+    """Put a claim to the vote; `supports` names utterances it comes from."""
+
+    type: Literal["statement.add"] = "statement.add"
+    text: Annotated[str, _line(280)]
+    supports: tuple[Id, ...] = Field((), max_length=20)
+
+
+class WithdrawStatement(_Command):
+    """Take one's own statement back (a facilitator: hide any)."""
+
+    type: Literal["statement.withdraw"] = "statement.withdraw"
+    statement_id: Id
+
+
+class CastVote(_Command):
+    """Agree (1), pass (0), disagree (-1); changeable until the stage closes."""
+
+    type: Literal["statement.vote"] = "statement.vote"
+    statement_id: Id
+    value: Vote
+
+
+class StrikeUtterance(_Command):
+    """Take one's own words back: their text is erased."""
+
+    type: Literal["utterance.strike"] = "utterance.strike"
+    utterance_id: Id
+
+
+class CorrectUtterance(_Command):
+    """Correct how one's own words were written down."""
+
+    type: Literal["utterance.correct"] = "utterance.correct"
+    utterance_id: Id
+    text: Annotated[str, _line(2000)]
+
+
+class PostChat(_Command):
+    """Write to the room."""
+
+    type: Literal["chat.post"] = "chat.post"
+    text: Annotated[str, _line(1000)]
+
+
+class StrikeChat(_Command):
+    """Take one's own message back."""
+
+    type: Literal["chat.strike"] = "chat.strike"
+    message_id: Id
+
+
+class FileReport(_Command):
+    """Report a problem to the facilitators."""
+
+    type: Literal["report.file"] = "report.file"
+    about: Annotated[str, StringConstraints(max_length=64)] = ""
+    text: Annotated[str, _line(2000)]
+
+
+class CallHelp(_Command):
+    """Call a human facilitator."""
+
+    type: Literal["help.call"] = "help.call"
+
+
+class AnswerIntervention(_Command):
+    """Say how a facilitator's card was, or decline / take up its invitation."""
+
+    type: Literal["intervention.answer"] = "intervention.answer"
+    intervention_id: Id
+    answer: Literal["helpful", "not_helpful", "declined", "accepted"]
+
+
+class AnswerSafety(_Command):
+    """Answer the private question whether something was all right."""
+
+    type: Literal["safety.answer"] = "safety.answer"
+    case_id: Id
+    verdict: Literal["fine", "hide", "warn", "remove"]
+
+
+class MarkSummary(_Command):
+    """Mark one sentence of the summary right or wrong, or say what is missing (`sentence` None)."""
+
+    type: Literal["summary.mark"] = "summary.mark"
+    summary_id: Id
+    sentence: int | None = Field(None, ge=0)
+    verdict: Literal["right", "wrong", "missing"]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] | None = None
+
+
+class AnswerPoll(_Command):
+    """Answer the opening or the closing poll."""
+
+    type: Literal["poll.answer"] = "poll.answer"
+    poll: PollName
+    answers: dict[Id, int]
+
+
+class WithdrawConsent(_Command):
+    """Take back consent for recording or quoting (`taking part` is taken back by leaving with `room.leave`)."""
+
+    type: Literal["consent.withdraw"] = "consent.withdraw"
+    items: tuple[Literal["record", "quote"], ...] = Field(min_length=1)
+
+
+class Leave(_Command):
+    """Leave for good; with `erase`, withdraw what one said as the design provides."""
+
+    type: Literal["room.leave"] = "room.leave"
+    erase: bool = False
+
+
+class SendMessage(_Command):
+    """Facilitator: say something in writing to the room, or to some members."""
+
+    type: Literal["message.send"] = "message.send"
+    text: Annotated[str, _line(1000)]
+    to: tuple[Id, ...] | None = None
+
+
+class PauseFacilitation(_Command):
+    """Facilitator: silence the AI, or let it speak again."""
+
+    type: Literal["facilitation.pause"] = "facilitation.pause"
+    paused: bool
+
+
+class ExtendStage(_Command):
+    """Facilitator: give the stage more time."""
+
+    type: Literal["stage.extend"] = "stage.extend"
+    seconds: float = Field(ge=10, le=3600)
+
+
+class NextStage(_Command):
+    """Facilitator: end the current stage now."""
+
+    type: Literal["stage.next"] = "stage.next"
+
+
+class RemoveMember(_Command):
+    """Facilitator: take a member out of the room."""
+
+    type: Literal["member.remove"] = "member.remove"
+    participant_id: Id
+
+
+class AnswerHelp(_Command):
+    """Facilitator: take a call for help."""
+
+    type: Literal["help.answer"] = "help.answer"
+
+
+class DecideSafety(_Command):
+    """Facilitator: overrule the group on a safety case."""
+
+    type: Literal["safety.decide"] = "safety.decide"
+    case_id: Id
+    verdict: Literal["fine", "hide", "warn", "remove"]
+
+
+class Listen(_Command):
+    """Facilitator: listen in, speak, or leave; announced to the room."""
+
+    type: Literal["listen"] = "listen"
+    state: Literal["listening", "speaking", "gone"]
+
+
+class CloseRoom(_Command):
+    """Facilitator: end the room now."""
+
+    type: Literal["room.close"] = "room.close"
+
+
+ParticipantCommand = (
+    RaiseHand
+    | LowerHand
+    | EndTurn
+    | Ready
+    | MoreTime
+    | AddStatement
+    | WithdrawStatement
+    | CastVote
+    | StrikeUtterance
+    | CorrectUtterance
+    | PostChat
+    | StrikeChat
+    | FileReport
+    | CallHelp
+    | AnswerIntervention
+    | AnswerSafety
+    | MarkSummary
+    | AnswerPoll
+    | WithdrawConsent
+    | Leave
+)
+FacilitatorCommand = (
+    SendMessage
+    | PauseFacilitation
+    | ExtendStage
+    | NextStage
+    | RemoveMember
+    | AnswerHelp
+    | DecideSafety
+    | Listen
+    | CloseRoom
+    | WithdrawStatement
+)
+Command = ParticipantCommand | FacilitatorCommand
+
+AFTERWARDS = (
+    StrikeUtterance,
+    CorrectUtterance,
+    StrikeChat,
+    WithdrawConsent,
+    MarkSummary,
+    AnswerPoll,
+    Leave,
+    FileReport,
+)
+
+
+def decide(state: RoomState, actor: Actor, command: Command, now: float, new_id: Callable[[], str]) -> list[Payload]:
+    """Return the payloads that a command leads to.
+
+    Raises `NotAllowed` when the actor's role or seat does not permit it, `NotFound`/`Conflict`/`InvalidInput`/`TooMany` otherwise. An empty
+    list means that the wish is already so.
+    """
+    if actor.role in ("facilitator", "admin") and isinstance(command, FacilitatorCommand):
+        _must_run(state)
+        return _facilitator(state, actor, command, now, new_id)
+    if actor.role == "participant" and isinstance(command, ParticipantCommand):
+        member = state.members.get(actor.id)
+        if member is None:
+            raise NotAllowed("not_a_member", "You do not have a seat in this room.", "Open your join link again.")
+        if not isinstance(command, AFTERWARDS):
+            _must_run(state)
+            if member.presence == "left":
+                raise NotAllowed("left_room", "You have left this room.")
+        return _participant(state, actor.id, command, now, new_id)
+    raise NotAllowed("role_not_allowed", f"Your link does not allow “{command.type}”.")
+
+
+def _must_run(state: RoomState) -> None:
+    if not state.open:
+        raise Conflict("room_closed", "This room is over.")
+
+
+def _participant(state: RoomState, me: str, command: Command, now: float, new_id: Callable[[], str]) -> list[Payload]:
+    match command:
+        case RaiseHand():
+            if state.turn and state.turn.participant_id == me:
+                return []
+            if any(h.participant_id == me and h.short == command.short for h in state.queue):
+                return []
+            return [HandRaised(participant_id=me, short=command.short)]
+        case LowerHand():
+            return [HandLowered(participant_id=me)] if any(h.participant_id == me for h in state.queue) else []
+        case EndTurn():
+            mine = state.turn is not None and state.turn.participant_id == me
+            return [TurnEnded(participant_id=me, why="done")] if mine else []
+        case Ready():
+            if state.stage is None:
+                raise Conflict("no_stage", "The first stage has not started yet.")
+            return [] if (me in state.ready) == command.ready else [StageReady(participant_id=me, ready=command.ready)]
+        case MoreTime():
+            if state.stage is None or state.stage.ends_at is None:
+                raise Conflict("no_stage", "This stage has no time limit.")
+            return [] if me in state.more_time else [StageMoreTime(participant_id=me)]
+        case AddStatement():
+            return [_add_statement(state, me, command, new_id())]
+        case WithdrawStatement():
+            statement = _statement(state, command.statement_id)
+            if statement.participant_id != me:
+                raise NotAllowed("not_yours", "Only its author can take a statement back.")
+            return [StatementWithdrawn(statement_id=command.statement_id, by="author")]
+        case CastVote():
+            statement = _statement(state, command.statement_id)
+            if statement.withdrawn:
+                raise Conflict("statement_withdrawn", "This statement has been taken back.")
+            if state.stage is None or statement.stage_id != state.stage.stage_id:
+                raise Conflict("stage_over", "Voting on this statement is over.")
+            if statement.votes.get(me) == command.value:
+                return []
+            return [VoteCast(statement_id=command.statement_id, participant_id=me, value=command.value)]
+        case StrikeUtterance():
+            utterance = _own_utterance(state, me, command.utterance_id)
+            return [] if utterance else [UtteranceStruck(utterance_id=command.utterance_id, participant_id=me)]
+        case CorrectUtterance():
+            if _own_utterance(state, me, command.utterance_id):
+                raise Conflict("utterance_struck", "These words have been struck; they cannot be corrected.")
+            return [
+                UtteranceRevised(utterance_id=command.utterance_id, participant_id=me, text=command.text, by="speaker")
+            ]
+        case PostChat():
+            if len(state.chat) >= MAX_CHAT_MESSAGES:
+                raise TooMany("chat_full", "This room's chat is full.")
+            return [ChatPosted(message_id=new_id(), participant_id=me, text=command.text)]
+        case StrikeChat():
+            message = state.chat.get(command.message_id)
+            if message is None:
+                raise NotFound("no_such_message", "There is no such message.")
+            if message.participant_id != me:
+                raise NotAllowed("not_yours", "Only its writer can take a message back.")
+            return [] if message.struck else [ChatStruck(message_id=command.message_id, participant_id=me)]
+        case FileReport():
+            return [ReportFiled(report_id=new_id(), participant_id=me, about=command.about, text=command.text)]
+        case CallHelp():
+            return [] if state.help else [HelpCalled(participant_id=me, why="asked for by a participant")]
+        case AnswerIntervention():
+            card = state.interventions.get(command.intervention_id)
+            if card is None or (card.to is not None and me not in card.to):
+                raise NotFound("no_such_card", "There is no such message from the facilitator.")
+            if card.answers.get(me) == command.answer:
+                return []
+            return [
+                InterventionAnswered(intervention_id=command.intervention_id, participant_id=me, answer=command.answer)
+            ]
+        case AnswerSafety():
+            return _answer_safety(state, me, command)
+        case MarkSummary():
+            return [_mark(state, me, command)]
+        case AnswerPoll():
+            return [poll_answered(state, me, command)]
+        case WithdrawConsent():
+            member = state.members[me]
+            items = tuple(item for item in command.items if member.consent.get(item))
+            return [ConsentWithdrawn(participant_id=me, items=items)] if items else []
+        case Leave():
+            reason: Literal["withdrew", "left"] = "withdrew" if command.erase else "left"
+            gone = state.members[me].presence == "left"
+            payloads: list[Payload] = [ConsentWithdrawn(participant_id=me, items=("take_part", "record", "quote"))]
+            kept = [] if gone and not command.erase else [MemberLeft(participant_id=me, reason=reason)]
+            return (payloads if command.erase else []) + list[Payload](kept)
+    raise NotAllowed("role_not_allowed", f"Your link does not allow “{command.type}”.")
+
+
+def _facilitator(
+    state: RoomState, actor: Actor, command: Command, now: float, new_id: Callable[[], str]
+) -> list[Payload]:
+    match command:
+        case SendMessage():
+            unknown = [p for p in command.to or () if p not in state.members]
+            if unknown:
+                raise NotFound("no_such_member", "Somebody you are writing to is not in this room.")
+            return [
+                InterventionMade(
+                    intervention_id=new_id(),
+                    by="facilitator",
+                    rule="message",
+                    text=command.text,
+                    to=command.to,
+                    why="written by a human facilitator",
+                    solicited=True,
+                )
+            ]
+        case PauseFacilitation():
+            same = state.facilitation_paused == command.paused
+            return [] if same else [FacilitationPaused(paused=command.paused)]
+        case ExtendStage():
+            if state.stage is None or state.stage.ends_at is None:
+                raise Conflict("no_stage", "This stage has no time limit.")
+            ends_at = max(state.stage.ends_at, now) + command.seconds
+            return [
+                StageExtended(
+                    stage_id=state.stage.stage_id, seconds=command.seconds, ends_at=ends_at, why="facilitator"
+                )
+            ]
+        case NextStage():
+            if state.stage is None:
+                raise Conflict("no_stage", "The first stage has not started yet.")
+            return next_stage(state, now, "facilitator")
+        case RemoveMember():
+            member = state.members.get(command.participant_id)
+            if member is None or member.presence == "left":
+                raise NotFound("no_such_member", "There is no such member in this room.")
+            return [MemberLeft(participant_id=command.participant_id, reason="removed")]
+        case AnswerHelp():
+            return [HelpAnswered(by=actor.id)] if state.help else []
+        case DecideSafety():
+            if command.case_id not in state.safety:
+                raise NotFound("no_such_case", "There is no such safety case.")
+            return _safety_outcome(state, command.case_id, command.verdict, "facilitator")
+        case Listen():
+            now_is = state.listeners.get(actor.id)
+            if (now_is.state if now_is else "gone") == command.state:
+                return []
+            return [ListenerChanged(listener_id=actor.id, name=actor.name or "Facilitator", state=command.state)]
+        case CloseRoom():
+            return [RoomClosed(reason="stopped")]
+        case WithdrawStatement():
+            _statement(state, command.statement_id)
+            return [StatementWithdrawn(statement_id=command.statement_id, by="facilitator")]
+    raise NotAllowed("role_not_allowed", f"Your link does not allow “{command.type}”.")
+
+
+def _statement(state: RoomState, statement_id: str) -> Statement:
+    statement = state.statements.get(statement_id)
+    if statement is None:
+        raise NotFound("no_such_statement", "There is no such statement.")
+    return statement
+
+
+def _own_utterance(state: RoomState, me: str, utterance_id: str) -> bool:
+    """Check that an utterance is the actor's; return whether it is struck already."""
+    utterance = state.utterances.get(utterance_id)
+    if utterance is None:
+        raise NotFound("no_such_utterance", "There is no such utterance.")
+    if utterance.participant_id != me:
+        raise NotAllowed("not_yours", "Only the speaker can strike or correct these words.")
+    return utterance.struck
+
+
+def _add_statement(state: RoomState, me: str, command: AddStatement, statement_id: str) -> Payload:
+    stage = state.current_stage
+    if stage is None or stage.kind != "statements":
+        raise Conflict("not_voting", "Statements can be added while the group is voting on statements.")
+    mine = [s for s in state.statements.values() if s.participant_id == me and not s.withdrawn]
+    if len(mine) >= MAX_STATEMENTS_EACH:
+        raise TooMany("too_many_statements", f"Everyone may add up to {MAX_STATEMENTS_EACH} statements.")
+    same = command.text.casefold()
+    if any(s.text.casefold() == same and not s.withdrawn for s in state.statements.values()):
+        raise Conflict("statement_exists", "This statement is already there; you can vote on it.")
+    unknown = [u for u in command.supports if u not in state.utterances]
+    if unknown:
+        raise NotFound("no_such_utterance", "A statement can only cite what was said in this room.")
+    return StatementAdded(statement_id=statement_id, participant_id=me, text=command.text, supports=command.supports)
+
+
+def _mark(state: RoomState, me: str, command: MarkSummary) -> Payload:
+    summary = state.summary
+    if summary is None or summary.summary_id != command.summary_id:
+        raise Conflict("summary_changed", "The summary has been written anew; please look at it again.")
+    if command.verdict == "missing":
+        if not command.text:
+            raise InvalidInput("text_missing", "Please say what is missing.")
+    elif command.sentence is None or command.sentence >= len(summary.sentences):
+        raise InvalidInput("no_such_sentence", "There is no such sentence in the summary.")
+    return SummaryMarked(
+        summary_id=command.summary_id,
+        participant_id=me,
+        sentence=None if command.verdict == "missing" else command.sentence,
+        verdict=command.verdict,
+        text=command.text or None,
+    )
+
+
+def poll_answered(state: RoomState, me: str, command: AnswerPoll) -> Payload:
+    """Check poll answers against the design's questions and scales, and return the event."""
+    questions = {question.id: question for question in state.plan.poll}
+    for question_id, value in command.answers.items():
+        question = questions.get(question_id)
+        if question is None or not 1 <= value <= question.scale:
+            raise InvalidInput("bad_answer", "An answer does not fit its question's scale.")
+    return PollAnswered(participant_id=me, poll=command.poll, answers=command.answers)
+
+
+def _answer_safety(state: RoomState, me: str, command: AnswerSafety) -> list[Payload]:
+    case = state.safety.get(command.case_id)
+    if case is None or me not in case.asked:
+        raise NotFound("no_such_case", "There is no such question for you.")
+    if case.verdict is not None:
+        raise Conflict("case_decided", "This has been decided already.")
+    answer: Payload = SafetyAnswered(case_id=command.case_id, participant_id=me, verdict=command.verdict)
+    answers = {**case.answers, me: command.verdict}
+    for verdict in ("remove", "hide", "warn", "fine"):
+        if majority(sum(v == verdict for v in answers.values()), len(case.asked)):
+            return [answer, *_safety_outcome(state, command.case_id, verdict, "group")]
+    if len(answers) == len(case.asked):  # no majority: the mildest measure that a majority wants at least
+        acting = sum(v != "fine" for v in answers.values())
+        verdict = "warn" if majority(acting, len(case.asked)) else "fine"
+        return [answer, *_safety_outcome(state, command.case_id, verdict, "group")]
+    return [answer]
+
+
+def _safety_outcome(state: RoomState, case_id: str, verdict: str, by: str) -> list[Payload]:
+    payloads: list[Payload] = [SafetyDecided(case_id=case_id, verdict=verdict, by=by)]
+    culprit = state.members.get(state.safety[case_id].participant_id)
+    if verdict == "remove" and culprit and culprit.presence != "left":
+        payloads.append(MemberLeft(participant_id=culprit.participant_id, reason="removed"))
+    return payloads

@@ -1,0 +1,532 @@
+"""What a viewer may see of a room, as the pages receive it.
+
+Owns the one projection from `RoomState` to the wire: private cards go to their addressees only, votes are shown as tallies beside one's own,
+reports and calls for help to facilitators only, and monitors see names as the privacy mode allows. The models here are the wire types (their
+JSON Schema becomes the pages' TypeScript). `merge_patch` is how a page is kept up to date. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from deliberation.agenda import may_extend
+from deliberation.design import Briefing, PollQuestion
+from deliberation.equity import gini, shares, spoken_seconds
+from deliberation.events import Role
+from deliberation.state import Intervention, RoomState
+from deliberation.turns import ordered_queue
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class MemberView(_View):
+    """A seat. `share` is 0..1 of the talk so far."""
+
+    participant_id: str
+    seat: int
+    name: str
+    language: str
+    presence: Literal["here", "away", "left"]
+    simulated: bool
+    spoken_seconds: float
+    share: float
+
+
+class StageView(_View):
+    """One stage of the agenda and where it stands."""
+
+    id: str
+    kind: Literal["discussion", "statements", "closing"]
+    title: str
+    prompt: str
+    minutes: float | None
+    progress: Literal["done", "now", "next"]
+
+
+class ClockView(_View):
+    """The running stage. `ready` and `more_time` name who asked; `needed` is how many must be ready."""
+
+    stage_id: str
+    index: int
+    started_at: float
+    ends_at: float | None
+    ready: tuple[str, ...]
+    more_time: tuple[str, ...]
+    needed: int
+    may_extend: bool
+
+
+class HandView(_View):
+    """Somebody in the queue, in speaking order."""
+
+    participant_id: str
+    raised_at: float
+    short: bool
+
+
+class TurnView(_View):
+    """Who has the floor."""
+
+    participant_id: str
+    started_at: float
+    ends_at: float
+    short: bool
+    warned: bool
+    overtime: bool
+
+
+class UtteranceView(_View):
+    """What was said; `text` is empty when struck or hidden."""
+
+    utterance_id: str
+    participant_id: str
+    started_at: float
+    ended_at: float
+    text: str
+    confidence: float
+    language: str
+    stage_id: str
+    revised: str | None
+    struck: bool
+    hidden: bool
+
+
+class ChatView(_View):
+    """A written message."""
+
+    message_id: str
+    participant_id: str
+    at: float
+    text: str
+    struck: bool
+    hidden: bool
+
+
+class StatementView(_View):
+    """A votable claim: tallies for everyone, and the viewer's own vote."""
+
+    statement_id: str
+    text: str
+    origin: str
+    mine: bool
+    supports: tuple[str, ...]
+    contests: tuple[str, ...]
+    stage_id: str
+    agree: int
+    disagree: int
+    passed: int
+    my_vote: int | None
+    open: bool
+    flagged: bool
+
+
+class SentenceView(_View):
+    """A sentence of the summary, what it cites and how it was marked."""
+
+    text: str
+    utterances: tuple[str, ...]
+    statements: tuple[str, ...]
+    stage_id: str | None
+    minority: bool
+    flagged: bool
+    right: int
+    wrong: int
+    my_mark: str | None
+
+
+class SummaryView(_View):
+    """The group's summary."""
+
+    summary_id: str
+    at: float
+    sentences: tuple[SentenceView, ...]
+    method: str
+    dropped: int
+    missing: tuple[str, ...]
+
+
+class CardView(_View):
+    """A facilitator's card. `private` when only its addressees see it."""
+
+    intervention_id: str
+    at: float
+    by: str
+    rule: str
+    text: str
+    private: bool
+    to: tuple[str, ...]
+    about: str | None
+    why: str
+    numbers: dict[str, float]
+    actions: tuple[str, ...]
+    call_id: str | None
+    stage_id: str
+    my_answer: str | None
+    helpful: int
+    not_helpful: int
+
+
+class LedgerView(_View):
+    """One call to a model, as in the AI ledger."""
+
+    call_id: str
+    at: float
+    purpose: str
+    model: str
+    prompt: str
+    prompt_hash: str
+    first_seq: int
+    last_seq: int
+    output: str
+    latency_ms: int
+    tokens_in: int
+    tokens_out: int
+    outcome: str
+
+
+class SafetyView(_View):
+    """A private question to the viewer, or (for facilitators) any case."""
+
+    case_id: str
+    at: float
+    subject_id: str
+    about: str
+    text: str
+    why: str
+    my_answer: str | None
+    answers: dict[str, int]
+    asked: int
+    verdict: str | None
+
+
+class ReportView(_View):
+    """A report, for facilitators."""
+
+    report_id: str
+    participant_id: str
+    at: float
+    about: str
+    text: str
+
+
+class HelpView(_View):
+    """An open call for a human."""
+
+    at: float
+    participant_id: str | None
+    why: str
+
+
+class ListenerView(_View):
+    """A human facilitator who is in the room."""
+
+    listener_id: str
+    name: str
+    state: str
+
+
+class MeView(_View):
+    """Who the viewer is here."""
+
+    role: Role
+    participant_id: str | None
+    seat: int | None
+    presence: str | None
+    consent: dict[str, bool]
+    polls: dict[str, dict[str, int]]
+
+
+class RoomView(_View):
+    """Everything one viewer may see of one room. Maps are keyed by id, times are Unix seconds."""
+
+    room_id: str
+    deliberation_id: str
+    number: int
+    round: int
+    practice: bool
+    title: str
+    question: str
+    language: str
+    briefing: tuple[Briefing, ...]
+    poll: tuple[PollQuestion, ...]
+    privacy_mode: str
+    records_audio: bool
+    facilitation: Literal["off", "rules", "model"]
+    facilitation_paused: bool
+    turn_seconds: float | None
+    opened_at: float
+    closed_at: float | None
+    close_reason: str | None
+    me: MeView
+    members: dict[str, MemberView]
+    gini: float
+    agenda: tuple[StageView, ...]
+    stage: ClockView | None
+    queue: tuple[HandView, ...]
+    turn: TurnView | None
+    speaking: tuple[str, ...]
+    utterances: dict[str, UtteranceView]
+    chat: dict[str, ChatView]
+    statements: dict[str, StatementView]
+    summary: SummaryView | None
+    cards: dict[str, CardView]
+    ledger: dict[str, LedgerView]
+    safety: dict[str, SafetyView]
+    listeners: dict[str, ListenerView]
+    recording: tuple[str, ...]
+    transcription_behind: float
+    help: HelpView | None
+    reports: tuple[ReportView, ...]
+
+
+def display_name(name: str | None, seat: int) -> str:
+    """Return a member's name, or the pseudonym by seat once it is erased."""
+    return name or f"Participant {seat}"
+
+
+def room_view(state: RoomState, role: Role, participant_id: str | None = None) -> RoomView:
+    """Project a room for one viewer. `participant_id` is set for participants only."""
+    facilitator = role in ("facilitator", "admin")
+    named = participant_id is not None or state.plan.privacy.mode == "named"
+    who = state.members.get(participant_id or "")
+    spoken = spoken_seconds(state, state.at)
+    share = shares(spoken)
+    present = {member.participant_id for member in state.present}
+    clock = state.stage
+    return RoomView(
+        room_id=state.room_id,
+        deliberation_id=state.deliberation_id,
+        number=state.number,
+        round=state.round,
+        practice=state.practice,
+        title=state.plan.title,
+        question=state.plan.question,
+        language=state.plan.language,
+        briefing=state.plan.briefing,
+        poll=state.plan.poll,
+        privacy_mode=state.plan.privacy.mode,
+        records_audio=state.plan.privacy.record_audio,
+        facilitation=state.facilitation.mode,
+        facilitation_paused=state.facilitation_paused,
+        turn_seconds=state.facilitation.turns.seconds,
+        opened_at=state.opened_at,
+        closed_at=state.closed_at,
+        close_reason=state.close_reason,
+        me=MeView(
+            role=role,
+            participant_id=participant_id,
+            seat=who.seat if who else None,
+            presence=who.presence if who else None,
+            consent=dict(who.consent) if who else {},
+            polls={
+                poll: dict(by[who.participant_id])
+                for poll, by in state.polls.items()
+                if who and who.participant_id in by
+            },
+        ),
+        members={
+            m.participant_id: MemberView(
+                participant_id=m.participant_id,
+                seat=m.seat,
+                name=display_name(m.name if named else None, m.seat),
+                language=m.language,
+                presence=m.presence,
+                simulated=m.simulated,
+                spoken_seconds=round(spoken.get(m.participant_id, 0.0), 1),
+                share=round(share.get(m.participant_id, 0.0), 3),
+            )
+            for m in state.members.values()
+        },
+        gini=round(gini(spoken.values()), 3),
+        agenda=tuple(
+            StageView(
+                id=stage.id,
+                kind=stage.kind,
+                title=stage.title,
+                prompt=stage.prompt,
+                minutes=stage.minutes,
+                progress="next" if clock is None or index > clock.index else "now" if index == clock.index else "done",
+            )
+            for index, stage in enumerate(state.plan.agenda)
+        ),
+        stage=ClockView(
+            stage_id=clock.stage_id,
+            index=clock.index,
+            started_at=clock.started_at,
+            ends_at=clock.ends_at,
+            ready=tuple(sorted(state.ready & present)),
+            more_time=tuple(sorted(state.more_time & present)),
+            needed=len(present) // 2 + 1,
+            may_extend=may_extend(state),
+        )
+        if clock
+        else None,
+        queue=tuple(
+            HandView(participant_id=h.participant_id, raised_at=h.raised_at, short=h.short)
+            for h in ordered_queue(state, state.at)
+        ),
+        turn=TurnView.model_validate(state.turn, from_attributes=True) if state.turn else None,
+        speaking=tuple(state.speaking),
+        utterances={
+            u.utterance_id: UtteranceView(
+                utterance_id=u.utterance_id,
+                participant_id=u.participant_id,
+                started_at=u.started_at,
+                ended_at=u.ended_at,
+                text="" if u.hidden and not facilitator else u.text,
+                confidence=round(u.confidence, 3),
+                language=u.language,
+                stage_id=u.stage_id,
+                revised=u.revised,
+                struck=u.struck,
+                hidden=u.hidden,
+            )
+            for u in state.utterances.values()
+        },
+        chat={
+            c.message_id: ChatView(
+                message_id=c.message_id,
+                participant_id=c.participant_id,
+                at=c.at,
+                text="" if c.hidden and not facilitator else c.text,
+                struck=c.struck,
+                hidden=c.hidden,
+            )
+            for c in state.chat.values()
+        },
+        statements={
+            s.statement_id: StatementView(
+                statement_id=s.statement_id,
+                text=s.text,
+                origin=s.origin,
+                mine=participant_id is not None and s.participant_id == participant_id,
+                supports=s.supports,
+                contests=s.contests,
+                stage_id=s.stage_id,
+                agree=sum(v == 1 for v in s.votes.values()),
+                disagree=sum(v == -1 for v in s.votes.values()),
+                passed=sum(v == 0 for v in s.votes.values()),
+                my_vote=s.votes.get(participant_id or ""),
+                open=state.open and clock is not None and clock.stage_id == s.stage_id,
+                flagged=s.flagged,
+            )
+            for s in state.statements.values()
+            if not s.withdrawn
+        },
+        summary=_summary(state, participant_id),
+        cards={
+            i.intervention_id: _card(i, participant_id)
+            for i in state.interventions.values()
+            if facilitator or i.to is None or participant_id in i.to
+        },
+        ledger={k: LedgerView.model_validate(e, from_attributes=True) for k, e in state.ledger.items()},
+        safety={
+            c.case_id: SafetyView(
+                case_id=c.case_id,
+                at=c.at,
+                subject_id=c.subject_id,
+                about=c.participant_id,
+                text=_subject_text(state, c.subject_id),
+                why=c.why,
+                my_answer=c.answers.get(participant_id or ""),
+                answers={v: list(c.answers.values()).count(v) for v in c.answers.values()} if facilitator else {},
+                asked=len(c.asked),
+                verdict=c.verdict,
+            )
+            for c in state.safety.values()
+            if facilitator or participant_id in c.asked
+        },
+        listeners={k: ListenerView.model_validate(v, from_attributes=True) for k, v in state.listeners.items()},
+        recording=tuple(sorted(state.recording)),
+        transcription_behind=state.transcription_behind,
+        help=HelpView.model_validate(state.help, from_attributes=True)
+        if state.help and (facilitator or state.help.participant_id == participant_id)
+        else None,
+        reports=tuple(ReportView.model_validate(r, from_attributes=True) for r in state.reports if facilitator),
+    )
+
+
+def _card(i: Intervention, participant_id: str | None) -> CardView:
+    answers = list(i.answers.values())
+    return CardView(
+        intervention_id=i.intervention_id,
+        at=i.at,
+        by=i.by,
+        rule=i.rule,
+        text=i.text,
+        private=i.to is not None,
+        to=i.to or (),
+        about=i.about,
+        why=i.why,
+        numbers=dict(i.numbers),
+        actions=i.actions,
+        call_id=i.call_id,
+        stage_id=i.stage_id,
+        my_answer=i.answers.get(participant_id or ""),
+        helpful=answers.count("helpful"),
+        not_helpful=answers.count("not_helpful"),
+    )
+
+
+def _subject_text(state: RoomState, subject_id: str) -> str:
+    if subject_id in state.utterances:
+        return state.utterances[subject_id].text
+    return state.chat[subject_id].text if subject_id in state.chat else ""
+
+
+def _summary(state: RoomState, participant_id: str | None) -> SummaryView | None:
+    summary = state.summary
+    if summary is None:
+        return None
+    return SummaryView(
+        summary_id=summary.summary_id,
+        at=summary.at,
+        method=summary.method,
+        dropped=summary.dropped,
+        missing=tuple(m.text or "" for m in summary.marks if m.verdict == "missing"),
+        sentences=tuple(
+            SentenceView(
+                text=sentence.text,
+                utterances=sentence.utterances,
+                statements=sentence.statements,
+                stage_id=sentence.stage_id,
+                minority=sentence.minority,
+                flagged=index in summary.flagged,
+                right=sum(m.verdict == "right" for m in summary.marks if m.sentence == index),
+                wrong=sum(m.verdict == "wrong" for m in summary.marks if m.sentence == index),
+                my_mark=next(
+                    (
+                        m.verdict
+                        for m in summary.marks
+                        if m.sentence == index and participant_id is not None and m.participant_id == participant_id
+                    ),
+                    None,
+                ),
+            )
+            for index, sentence in enumerate(summary.sentences)
+        ),
+    )
+
+
+def merge_patch(before: Any, after: Any) -> dict[str, Any]:
+    """Return the JSON merge patch (RFC 7396) that turns the object `before` into `after`.
+
+    Members that are null in `after` and absent in `before` are indistinguishable from absent ones, as the RFC says; pages read both as null.
+    """
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key, _ABSENT)
+        if isinstance(value, dict) and isinstance(old, dict):
+            inner = merge_patch(old, value)
+            if inner:
+                patch[key] = inner
+        elif old is _ABSENT or old != value:
+            patch[key] = value
+    return patch
+
+
+_ABSENT = object()

@@ -1,0 +1,1 @@
+"""HTTP: a URL table, JSON handlers, links and downloads."""

@@ -1,0 +1,142 @@
+"""What goes over HTTP as JSON: requests and responses of the API. Wire types only, without behaviour."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from deliberation.design import Briefing, Consent, PollQuestion, Privacy
+from deliberation.view import RoomView
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageInfo(_Model):
+    """One stage, as the join page announces it."""
+
+    title: str
+    minutes: float | None
+
+
+class JoinInfo(_Model):
+    """What a page needs before anyone has joined (`GET /api/deliberations/{id}`)."""
+
+    id: str
+    title: str
+    question: str
+    language: str
+    briefing: tuple[Briefing, ...]
+    stages: tuple[StageInfo, ...]
+    poll: tuple[PollQuestion, ...]
+    consent: Consent
+    privacy: Privacy
+    facilitation: Literal["off", "rules", "model"]
+    model_outside: bool  # whether words are sent to a language model outside this server
+    min_size: int
+    target_size: int
+    max_size: int
+    segments: dict[str, tuple[str, ...]]
+    practice: bool
+    opens_at: float | None
+    open: bool
+
+
+class JoinRequest(_Model):
+    """Taking part (`POST /api/deliberations/{id}/participants`). `consent` maps take_part, record, quote to what was ticked."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
+    consent: dict[Literal["take_part", "record", "quote"], bool]
+    consent_version: Annotated[str, Field(max_length=200)]
+    answers: dict[str, int] = Field(default_factory=dict)
+    segments: dict[str, str] = Field(default_factory=dict)
+
+
+class JoinResponse(_Model):
+    """The participant's own link: `token` opens their seat from now on."""
+
+    participant_id: str
+    token: str
+
+
+class ParticipantInfo(_Model):
+    """Who a participant's link belongs to (`GET /api/participants/me`)."""
+
+    participant_id: str
+    deliberation_id: str
+    name: str | None
+    room_id: str | None
+    room_open: bool
+    consent: dict[str, bool]
+
+
+class DeliberationLinks(_Model):
+    """The links of a deliberation, each with its signed token in the fragment (which browsers never send to a server)."""
+
+    id: str
+    join_url: str
+    monitor_url: str
+    review_url: str
+    outcome_url: str
+
+
+class LinkInfo(_Model):
+    """One issued link, for listing and revoking."""
+
+    link_id: str
+    role: str
+    deliberation_id: str | None
+    participant_id: str | None
+    issued_at: float
+    expires_at: float
+    revoked: bool
+
+
+class RoomInfo(_Model):
+    """One room in a list."""
+
+    room_id: str
+    number: int
+    round: int
+    practice: bool
+    opened_at: float
+    closed_at: float | None
+    members: int
+    utterances: int
+    statements: int
+    arm: str
+
+
+class AudioFile(_Model):
+    """One recording, released in `named` mode only; `offset_seconds` from the room's opening."""
+
+    participant_id: str
+    file: str
+    offset_seconds: float
+
+
+class NameFlag(_Model):
+    """A word in an utterance that may be somebody's name and was not masked: for a human to review."""
+
+    utterance_id: str
+    word: str
+
+
+class ReviewRoom(_Model):
+    """One room as researchers see it (`GET /api/rooms/{id}`), already in the design's privacy mode."""
+
+    view: RoomView
+    audio: tuple[AudioFile, ...]
+    flagged_names: tuple[NameFlag, ...]
+    consent_quote: tuple[str, ...]  # participants who agreed to be quoted, by their label in this mode
+
+
+class ErrorBody(_Model):
+    """The body of every refused request, under `error`."""
+
+    code: str
+    message: str
+    hint: str = ""

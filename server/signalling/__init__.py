@@ -1,0 +1,1 @@
+"""The WebSocket protocol between pages (or bots) and the server; see PROTOCOL.md."""
