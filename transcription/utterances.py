@@ -41,7 +41,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class VoiceStarted:
-    """A participant began to speak, by the server's own voice activity; `at` lies up to half a second back."""
+    """A participant began to speak, by the server's own voice activity; `at` lies up to half a second ago."""
 
     participant_id: str
     at: float

@@ -56,8 +56,6 @@ class WorkItem:
     """Names and terms to expect, space-separated; may be empty."""
     context: str
     """What the speaker said just before; may be empty."""
-    submitted_at: float
-    """Room time. A partial older than its useful life is not decoded."""
 
     @property
     def seconds(self) -> float:
@@ -73,7 +71,6 @@ class WorkItem:
             "language": self.language,
             "hotwords": self.hotwords,
             "context": self.context,
-            "at": self.submitted_at,
             "pieces": [(piece.start, piece.end, len(piece.packets)) for piece in self.pieces],
         }
         encoded = json.dumps(head).encode()
@@ -111,7 +108,6 @@ class WorkItem:
                 head["language"],
                 head["hotwords"],
                 head["context"],
-                head["at"],
             )
         except (struct.error, KeyError, TypeError, UnicodeDecodeError) as error:
             raise ValueError(f"not a work item: {error}") from error
@@ -177,7 +173,7 @@ class WorkQueue(Protocol):
         ...
 
     async def holds(self, item_id: str) -> bool:
-        """Whether the item still waits or is being decoded. Raises `Unavailable` where that is unknown now."""
+        """Whether the item still waits or is being decoded. Raises `Unavailable` where that is unknown."""
         ...
 
     def subscribe(self, room_id: str, handler: Callable[[WorkResult], None]) -> Callable[[], None]:
@@ -194,6 +190,8 @@ class Claim:
     item: WorkItem
     deliveries: int
     """How often it has been handed to a worker, this time included."""
+    waited_seconds: float
+    """How long it lay in the queue, by the queue's own clock."""
 
 
 class WorkSource(Protocol):
