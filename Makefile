@@ -50,7 +50,7 @@ bench: $(DEV) $(WEB)  ## the benchmarks; fails where an aim is missed
 
 install: $(RUN) $(WEB)  ## only set up, start nothing
 
-lock: $(DEV)  ## pin all dependencies anew
+lock: $(DEV)  ## bring the locks up to date with pyproject.toml
 	@sh tools/lock.sh
 
 clean:  ## remove what was installed and built; data/ stays
