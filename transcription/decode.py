@@ -117,7 +117,7 @@ class OpusDecoder:
         """Return the packet's samples, at 48 kHz; never raises."""
         try:
             frames = self._codec.decode(av.Packet(payload)) if payload else []
-            parts = [frame.to_ndarray().mean(axis=0, dtype=np.float32) for frame in frames]
+            parts: list[Samples] = [frame.to_ndarray().mean(axis=0, dtype=np.float32) for frame in frames]
         except (av.FFmpegError, ValueError):
             parts = []
         return np.concatenate(parts) if parts else np.zeros(_FRAME, np.float32)
@@ -146,7 +146,7 @@ class Decimator:
             return samples
         joined: Samples = np.concatenate((self._carry, samples))
         self._carry = joined[len(joined) - len(self._carry) :]
-        windows = np.lib.stride_tricks.sliding_window_view(joined, len(_KERNEL))[::_FACTOR]
+        windows: Samples = np.lib.stride_tricks.sliding_window_view(joined, len(_KERNEL))[::_FACTOR]
         return np.ascontiguousarray(windows @ _KERNEL, dtype=np.float32)
 
 
