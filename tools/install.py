@@ -53,6 +53,8 @@ REASONS: tuple[tuple[str, str], ...] = (
      "(Debian, Ubuntu: apt-get install build-essential python3-dev) or use a Python from 3.11 to 3.13 (make PYTHON=...)"),
     (r"Failed to build|Failed building wheel|build backend returned an error", "a package has no ready build for this Python and failed "
      "to compile; use a Python from 3.11 to 3.13 (make PYTHON=...)"),
+    (r"No matching distribution found|No solution found", "a pinned package is not offered for this Python or machine, or not by this "
+     "index; use a Python from 3.11 to 3.13 (make PYTHON=...)"),
     (r"dns error|[Ff]ailed to (fetch|resolve|lookup)|[Cc]onnection refused|timed out|Network is unreachable|Could not fetch URL|"
      r"Temporary failure in name resolution|EAI_AGAIN|ECONNREFUSED|ENOTFOUND|Name or service not known",
      "the package index does not answer; check the network, or name a mirror with PIP_INDEX_URL"),
@@ -141,13 +143,19 @@ def uv_environment(environment: Mapping[str, str], settings: Mapping[str, str]) 
     return result
 
 
+def usable(python: Path) -> bool:
+    """Say whether this interpreter runs, has pip and is new enough; an environment half made or moved is not."""
+    probe = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    return python.exists() and subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode == 0
+
+
 def install_packages(kind: str) -> None:
     """Install what `kind` ("run" or "dev") needs and the project itself, editable, into .venv."""
-    fresh = not PYTHON.exists()
+    fresh = not usable(PYTHON)
     if fresh:
         check_space(NEEDED_BYTES[kind], shutil.disk_usage(ROOT).free)
         say(f"making .venv with Python {sys.version.split()[0]}")
-        step([sys.executable, "-m", "venv", VENV], what="making .venv")
+        step([sys.executable, "-m", "venv", "--clear", VENV], what="making .venv")
     pip: list[str | Path] = [PYTHON, "-m", "pip", "--disable-pip-version-check"]
     hashed: list[str | Path] = ["install", "--quiet", "--require-hashes"]
     step([*pip, *hashed, "-r", "tools/requirements-build.lock"], what="installing the build tools")
