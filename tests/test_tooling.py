@@ -179,6 +179,7 @@ def test_a_failure_is_explained_by_what_to_do(output: str, advice: str) -> None:
 
 
 def test_what_is_not_known_is_not_explained() -> None:
+    assert install.explain("Error: Failed to resolve /src/main.tsx from index.html") is None
     assert install.explain("Segmentation fault") is None
 
 

@@ -55,7 +55,7 @@ REASONS: tuple[tuple[str, str], ...] = (
      "to compile; use a Python from 3.11 to 3.13 (make PYTHON=...)"),
     (r"No matching distribution found|No solution found", "a pinned package is not offered for this Python or machine, or not by this "
      "index; use a Python from 3.11 to 3.13 (make PYTHON=...)"),
-    (r"dns error|[Ff]ailed to (fetch|resolve|lookup)|[Cc]onnection refused|timed out|Network is unreachable|Could not fetch URL|"
+    (r"dns error|[Ff]ailed to (fetch|lookup)|[Cc]onnection refused|timed out|Network is unreachable|Could not fetch URL|"
      r"Temporary failure in name resolution|EAI_AGAIN|ECONNREFUSED|ENOTFOUND|Name or service not known",
      "the package index does not answer; check the network, or name a mirror with PIP_INDEX_URL"),
     (r"[Pp]ermission denied|EACCES|os error 13", "the project's folder may not be written by this user"),
