@@ -294,6 +294,7 @@ class UtteranceRevised(_Payload):
 class UtteranceStruck(_Payload):
     """The speaker took an utterance back; its text is erased wherever it is kept."""
 
+    subject_field = "utterance_id"
     kind: Literal["utterance.struck"] = "utterance.struck"
     utterance_id: str
     participant_id: str
@@ -312,6 +313,7 @@ class ChatPosted(_Payload):
 class ChatStruck(_Payload):
     """The writer took a message back."""
 
+    subject_field = "message_id"
     kind: Literal["chat.struck"] = "chat.struck"
     message_id: str
     participant_id: str

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from deliberation.agenda import may_extend
 from deliberation.design import Briefing, PollQuestion
 from deliberation.equity import gini, shares, spoken_seconds
-from deliberation.events import Role
+from deliberation.events import Event, Role
 from deliberation.state import Intervention, RoomState
 from deliberation.turns import ordered_queue
 
@@ -530,3 +530,39 @@ def merge_patch(before: Any, after: Any) -> dict[str, Any]:
 
 
 _ABSENT = object()
+
+
+def visible_event(event: Event, state: RoomState, role: Role, participant_id: str | None = None) -> dict[str, Any] | None:
+    """Return an event as this viewer may see it (JSON-ready), or None.
+
+    Follows the same rules as `room_view`: other people's votes, answers, marks and reports stay out, private cards reach their addressees only,
+    and names are kept from monitors of a deliberation that is not `named`. Word times are left out: pages do not use them.
+    """
+    facilitator = role in ("facilitator", "admin")
+    payload = event.payload
+    data = payload.model_dump(mode="json", exclude={"words", "design", "seed", "segments"})
+    match event.kind:
+        case "vote.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":
+            if participant_id is None or payload.owner != participant_id:
+                return None
+        case "report.filed" | "intervention.answered" | "safety.answered" | "help.called":
+            if not facilitator and data.get("participant_id") != participant_id:
+                return None
+        case "safety.asked" | "safety.decided":
+            case = state.safety.get(data["case_id"])
+            if not facilitator and (case is None or participant_id not in case.asked):
+                return None
+        case "intervention.made":
+            if not facilitator and data["to"] is not None and participant_id not in data["to"]:
+                return None
+        case "member.joined":
+            if participant_id is None and state.plan.privacy.mode != "named":
+                data["name"] = None
+        case "statement.added":
+            data.pop("participant_id")
+    return {"seq": event.seq, "at": event.at, "actor": _visible_actor(event), "payload": data}
+
+
+def _visible_actor(event: Event) -> str:
+    """A statement's author and the writer of a private answer are not told by the envelope either."""
+    return "member" if event.kind == "statement.added" and event.payload.owner else event.actor

@@ -137,10 +137,11 @@ class Lobby(_Message):
 
 
 class Update(_Message):
-    """The room as this viewer sees it, from event `from_seq` (0: nothing) to `seq`.
+    """The room as this viewer sees it, up to event `seq`.
 
-    `events` are the events in between that the viewer may see (empty when `from_seq` is 0); `patch` is a JSON merge patch (RFC 7396)
-    on the RoomView the page holds.
+    `patch` is a JSON merge patch (RFC 7396) on the RoomView that the page holds after `from_seq`; with `from_seq` 0 it is the whole view and
+    replaces what the page holds. `events` are the events that led here and that the viewer may see (after a resume: those missed since
+    `hello.last_seq`).
     """
 
     type: Literal["update"] = "update"

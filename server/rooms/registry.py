@@ -1,0 +1,429 @@
+"""All rooms and lobbies of one node: makes them, restores them from their logs, seats people, and knows which page holds which seat.
+
+Called by the signalling handlers and the HTTP API (as `LiveRooms`). Owns the tasks of rooms and lobbies: each runs in the registry's TaskGroup
+and contains its own failures.
+
+Invariants: a room runs at most once; a participant has at most one page (a newcomer needs `takeover`); a person who comes back goes to the room
+they were seated in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from deliberation.commands import AnswerPoll, poll_answered
+from deliberation.design import Design
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError
+from deliberation.events import (
+    SYSTEM,
+    ConsentGiven,
+    ConsentWithdrawn,
+    MemberJoined,
+    MemberLeft,
+    MemberReturned,
+    Payload,
+    RoomOpened,
+)
+from deliberation.state import RoomState
+from server import metrics
+from server.clock import now
+from server.http.auth import Link
+from server.ids import new_id
+from server.rooms.attendance import Attendee
+from server.rooms.lobby import Lobby
+from server.rooms.media import RoomMedia
+from server.rooms.overview import Overviews
+from server.rooms.room import Room
+from server.storage.records import ParticipantRecord
+from server.storage.store import Store
+
+log = structlog.get_logger()
+
+IDLE_ROOM_SECONDS = 300.0  # a closed room that nobody looks at is put away after this
+
+
+class Page(Attendee, Protocol):
+    """A session, as the registry sees it."""
+
+    seat: Seat | None
+
+    @property
+    def client_id(self) -> str:
+        """The page's own name."""
+        ...
+
+    def end(self, reason: str, url: str | None = None) -> None:
+        """Say bye and close."""
+        ...
+
+
+@dataclass(slots=True)
+class Seat:
+    """Where a page is: a room, or (None) the lobby or the overview."""
+
+    deliberation_id: str
+    running: Running | None = None
+
+
+@dataclass(slots=True)
+class Running:
+    """A room with its media, as it runs on this node."""
+
+    room: Room
+    media: RoomMedia
+    task: asyncio.Task[None] | None = None
+    idle_since: float | None = None
+    partners: list[str] = field(default_factory=list)
+
+
+class Partner(Protocol):
+    """Starts a simulated partner for a practice room."""
+
+    async def __call__(self, participant_id: str, deliberation_id: str) -> None: ...
+
+
+class Registry:
+    """One node's rooms. `run` it in a task of the application; everything else may be called while it runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        equip: Callable[[Room], RoomMedia],
+        start_partner: Partner,
+    ) -> None:
+        self._store = store
+        self._equip = equip
+        self._start_partner = start_partner
+        self._rooms: dict[str, Running] = {}
+        self._lobbies: dict[str, Lobby] = {}
+        self._pages: dict[str, Page] = {}
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self.overviews = Overviews(self)
+
+    # -- life
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Restore the open rooms, then keep rooms and lobbies until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for record in await self._store.open_rooms():
+                with contextlib.suppress(ParleyError):
+                    await self.running(record.room_id)
+            for deliberation in await self._store.deliberations():
+                if deliberation.open:
+                    await self._lobby(deliberation.deliberation_id)
+            group.create_task(self.overviews.run())
+            group.create_task(self._put_away())
+            ready.set()
+            await self._stopping.wait()
+            for page in tuple(self._pages.values()):
+                page.end("stopping")
+            for running in self._rooms.values():
+                for attendee in running.room.attendees:
+                    _end(attendee, "stopping")
+                running.room.stop()
+            for lobby in self._lobbies.values():
+                lobby.stop()
+            self.overviews.stop()
+
+    def stop(self) -> None:
+        """Tell all pages to come back later, flush all rooms, end."""
+        self._stopping.set()
+
+    @property
+    def rooms(self) -> Sequence[Running]:
+        """Everything that runs on this node."""
+        return tuple(self._rooms.values())
+
+    # -- finding
+
+    async def design(self, deliberation_id: str) -> Design:
+        """Return a deliberation's design. Raises `NotFound`."""
+        return (await self._store.deliberation(deliberation_id)).design
+
+    async def deliberation_of(self, link: Link, room_id: str | None) -> str:
+        """Return the deliberation a page asks for, checked against its link. Raises `NotAllowed`, `NotFound`."""
+        if room_id is not None:
+            record = await self._store.room(room_id)
+            if link.deliberation_id not in (None, record.deliberation_id):
+                raise NotAllowed("wrong_deliberation", "This link does not open that room.")
+            return record.deliberation_id
+        if link.deliberation_id is None:
+            raise InvalidInput("no_deliberation", "An administrator's link needs a room.")
+        return link.deliberation_id
+
+    async def running(self, room_id: str) -> Running:
+        """Return a running room, restoring it from its log if need be. Raises `NotFound`."""
+        running = self._rooms.get(room_id)
+        if running is not None:
+            return running
+        async with self._loading.setdefault(room_id, asyncio.Lock()):
+            running = self._rooms.get(room_id)
+            if running is None:
+                events = await self._store.events(room_id)
+                if not events:
+                    raise NotFound("no_such_room", "There is no such room.")
+                running = self._start(Room(room_id, self._store, events))
+            return running
+
+    def _start(self, room: Room) -> Running:
+        assert self._group is not None, "the registry runs before rooms are started"
+        running = Running(room, self._equip(room))
+        running.task = self._group.create_task(self._keep(running))
+        self._rooms[room.room_id] = running
+        metrics.ROOMS.set(len(self._rooms))
+        return running
+
+    async def _keep(self, running: Running) -> None:
+        """Run a room; one that breaks is restored from its log, with its people told to come back."""
+        room = running.room
+        try:
+            await room.run()
+        except Exception:
+            metrics.FAILURES.labels(part="room").inc()
+            log.exception("a room broke; it will be restored from its log", room=room.room_id)
+        finally:
+            self._rooms.pop(room.room_id, None)
+            metrics.ROOMS.set(len(self._rooms))
+            if not self._stopping.is_set():
+                for attendee in room.attendees:
+                    _end(attendee, "stopping")
+
+    async def _put_away(self) -> None:
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(30):
+                    await self._stopping.wait()
+            for running in self.rooms:
+                busy = running.room.state.open or running.room.attendees
+                running.idle_since = None if busy else running.idle_since or now()
+                if running.idle_since is not None and now() - running.idle_since > IDLE_ROOM_SECONDS:
+                    running.room.stop()
+
+    # -- seats and pages
+
+    def claim(self, page: Page, *, takeover: bool) -> None:
+        """Make this page the one that holds the participant's seat.
+
+        Raises `Conflict("seat_taken")` when another page of the same person holds it, unless `takeover`; the same page coming back on a new
+        socket needs no asking.
+        """
+        assert page.participant_id is not None
+        holder = self._pages.get(page.participant_id)
+        if holder is not None and holder is not page:
+            if holder.client_id != page.client_id and not takeover:
+                raise Conflict(
+                    "seat_taken", "You are in this room in another window.", "Use this window instead, or close it."
+                )
+            holder.end("takeover" if holder.client_id != page.client_id else "elsewhere")
+        self._pages[page.participant_id] = page
+
+    async def enter(self, page: Page, deliberation_id: str) -> None:
+        """Take a participant to their room, or to the lobby."""
+        assert page.participant_id is not None and page.seat is not None
+        record = await self._store.participant(page.participant_id)
+        if record.withdrawn_at is not None:
+            raise NotAllowed("withdrawn", "You have withdrawn from this deliberation.")
+        if record.room_id is not None:
+            await self._seat(page, await self.running(record.room_id))
+            return
+        lobby = await self._lobby(deliberation_id)
+        lobby.add(page, record)
+
+    async def _seat(self, page: Page, running: Running) -> None:
+        assert page.participant_id is not None
+        hello_seq = getattr(getattr(page, "hello", None), "last_seq", 0)
+        page.seat = Seat(running.room.state.deliberation_id, running)
+        running.room.attach(page, hello_seq)
+        member = running.room.state.members.get(page.participant_id)
+        if member is not None and member.presence == "away" and running.room.state.open:
+            await running.room.add([MemberReturned(participant_id=page.participant_id)], SYSTEM)
+
+    async def leave(self, page: Page) -> None:
+        """Forget a page that has closed."""
+        if page.participant_id is not None and self._pages.get(page.participant_id) is page:
+            del self._pages[page.participant_id]
+        for lobby in self._lobbies.values():
+            lobby.remove(page)
+        self.overviews.remove(page)
+
+    async def watch(self, page: Page, deliberation_id: str) -> None:
+        """Show a facilitator all rooms of a deliberation."""
+        await self._store.deliberation(deliberation_id)
+        self.overviews.add(page, deliberation_id)
+
+    def waiting(self, deliberation_id: str) -> int:
+        """Return how many people wait for a group."""
+        lobby = self._lobbies.get(deliberation_id)
+        return len(lobby.waiting) if lobby else 0
+
+    async def _lobby(self, deliberation_id: str) -> Lobby:
+        lobby = self._lobbies.get(deliberation_id)
+        if lobby is None:
+            assert self._group is not None
+            record = await self._store.deliberation(deliberation_id)
+            lobby = self._lobbies.get(deliberation_id) or Lobby(deliberation_id, record.design, self)
+            if deliberation_id not in self._lobbies:
+                self._lobbies[deliberation_id] = lobby
+                self._group.create_task(lobby.run())
+        return lobby
+
+    # -- making rooms (called by lobbies)
+
+    async def form(
+        self, deliberation_id: str, people: Sequence[ParticipantRecord], *, practice: bool = False
+    ) -> Running:
+        """Open a room for these people and seat them."""
+        record = await self._store.deliberation(deliberation_id)
+        design = record.design
+        room_id = new_id()
+        number = 1 + len([r for r in await self._store.rooms(deliberation_id) if not r.practice])
+        seed = int.from_bytes(room_id.encode()[-4:])
+        arms = design.facilitation.arms
+        opened = RoomOpened(
+            deliberation_id=deliberation_id,
+            room_id=room_id,
+            number=0 if practice else number,
+            design=design.model_dump(mode="json"),
+            arm=arms[seed % len(arms)].name if arms and not practice else "",
+            seed=seed,
+            practice=practice,
+        )
+        await self._store.create_room(room_id, deliberation_id, number=opened.number, practice=practice, arm=opened.arm)
+        room = Room(room_id, self._store)
+        await room.open([opened, *(p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design))])
+        running = self._start(room)
+        for person in people:
+            await self._store.set_room(person.participant_id, room_id)
+            page = self._pages.get(person.participant_id)
+            if page is not None:
+                await self._seat(page, running)
+        log.info("room opened", room=room_id, deliberation=deliberation_id, people=len(people), practice=practice)
+        return running
+
+    async def fill(self, room_id: str, person: ParticipantRecord) -> None:
+        """Give a late joiner an open place in a room."""
+        running = await self.running(room_id)
+        state = running.room.state
+        if not state.open or len(state.seated) >= state.plan.groups.max_size:
+            raise Conflict("room_full", "This room has no open place any more.")
+        await running.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
+        await self._store.set_room(person.participant_id, room_id)
+        page = self._pages.get(person.participant_id)
+        if page is not None:
+            await self._seat(page, running)
+
+    async def practice(self, page: Page) -> None:
+        """Put somebody who waits alone into a practice room with a simulated partner."""
+        assert page.participant_id is not None and page.seat is not None
+        deliberation_id = page.seat.deliberation_id
+        if not (await self.design(deliberation_id)).practice:
+            raise NotAllowed("no_practice", "This deliberation has no practice room.")
+        me = await self._store.participant(page.participant_id)
+        lobby = await self._lobby(deliberation_id)
+        lobby.remove(page)
+        partner = ParticipantRecord(
+            participant_id=new_id(),
+            deliberation_id=deliberation_id,
+            joined_at=now(),
+            name="Practice partner",
+            language=me.language,
+            consent={"take_part": True, "record": False, "quote": False},
+            consent_version="simulated",
+            simulated=True,
+        )
+        await self._store.add_participant(partner)
+        await self.form(deliberation_id, [me, partner], practice=True)
+        await self._start_partner(partner.participant_id, deliberation_id)
+
+    # -- what facilitators and people themselves do over HTTP (`LiveRooms`)
+
+    def state(self, room_id: str) -> RoomState | None:
+        """Return the state of a room that runs here."""
+        running = self._rooms.get(room_id)
+        return running.room.state if running else None
+
+    async def move(self, participant_id: str, room_id: str) -> None:
+        """Move a person to another room of the same deliberation."""
+        person = await self._store.participant(participant_id)
+        target = await self.running(room_id)
+        state = target.room.state
+        if state.deliberation_id != person.deliberation_id:
+            raise NotFound("no_such_room", "There is no such room in this deliberation.")
+        if person.room_id == room_id:
+            return
+        if not state.open or len(state.seated) >= state.plan.groups.max_size:
+            raise Conflict("room_full", "That room is over, or has no free place.")
+        if person.room_id is not None:
+            source = await self.running(person.room_id)
+            if participant_id in source.room.state.voters:
+                await source.room.add([MemberLeft(participant_id=participant_id, reason="moved")], SYSTEM)
+        back = state.members.get(participant_id)
+        if back is None:
+            await target.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
+        else:
+            await target.room.add([MemberReturned(participant_id=participant_id)], SYSTEM)
+        await self._store.set_room(participant_id, room_id)
+        page = self._pages.get(participant_id)
+        if page is not None:
+            page.end("moved")
+
+    async def withdraw(self, participant_id: str) -> None:
+        """Erase a person's words from their room as the design provides, and end their page."""
+        person = await self._store.participant(participant_id)
+        if person.room_id is not None:
+            running = await self.running(person.room_id)
+            payloads: list[Payload] = [
+                ConsentWithdrawn(participant_id=participant_id, items=("take_part", "record", "quote"))
+            ]
+            if participant_id in running.room.state.voters:
+                payloads.append(MemberLeft(participant_id=participant_id, reason="withdrew"))
+            await running.room.add(payloads, participant_id)
+        page = self._pages.get(participant_id)
+        if page is not None:
+            page.end("left")
+
+
+def _end(attendee: Attendee, reason: str) -> None:
+    end = getattr(attendee, "end", None)
+    if end is not None:
+        end(reason)
+
+
+def _next_seat(state: RoomState) -> int:
+    return 1 + max((member.seat for member in state.members.values()), default=0)
+
+
+def _arrival(person: ParticipantRecord, seat: int, design: Design) -> list[Payload]:
+    """Return what is recorded when somebody takes a seat: who, what they agreed to, how they answered the opening poll."""
+    payloads: list[Payload] = [
+        MemberJoined(
+            participant_id=person.participant_id,
+            seat=seat,
+            name=person.name,
+            language=person.language,
+            segments=dict(person.segments),
+            mode=person.mode,
+            cohort=person.cohort,
+            simulated=person.simulated,
+        ),
+        ConsentGiven(
+            participant_id=person.participant_id,
+            items=dict(person.consent),
+            version=person.consent_version,
+            language=person.language,
+        ),
+    ]
+    if person.answers:
+        state = RoomState(design=design)
+        command = AnswerPoll(poll="opening", answers=dict(person.answers))
+        payloads.append(poll_answered(state, person.participant_id, command))
+    return payloads
