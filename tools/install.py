@@ -210,7 +210,7 @@ def find_node_package() -> Path | None:
 
 def run_npm(arguments: Sequence[str]) -> None:
     """Run npm in web/."""
-    command, environment = npm_command(os.environ)
+    command, environment = npm_command({**os.environ, "PYTHON": str(PYTHON)})
     step([*command, *arguments], what=f"npm {' '.join(arguments[:2])}", cwd=ROOT / "web", env=environment)
 
 
