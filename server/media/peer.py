@@ -1,0 +1,456 @@
+"""One member's connection: from its offer to the last packet.
+
+Owns the ICE agent, the DTLS handshake, the SRTP contexts, the member's tracks and subscriptions, and all RTCP with the member. Never
+decides who is shown to whom (`forwarder` does). Made and closed by `forwarder`, which also calls `tick`.
+
+A peer connects once. A member that comes back offers anew and gets a new peer; aiortc knows no ICE restart. A change of the member's
+address is followed without either (the nominated path changes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from server.media import aiortc_compat as compat
+from server.media import rtcp
+from server.media.model import ConnectionState, Kind, MediaConfig, PeerStats
+from server.media.negotiation import Offer, SlotSource, Transport, build_answer, uses_transport_cc
+from server.media.reception import TransportFeedback
+from server.media.rtp import parse_header, read_extensions, read_mid
+from server.media.streams import CLOCK_RATES, Subscription, Track
+from server.media.udp import Address, UdpPort
+
+log = structlog.get_logger(__name__)
+
+MAX_LEARNED = 8
+"""Sources that a peer may begin without having announced them in its offer."""
+ROUND_TRIP_GUESS = 0.1
+"""Seconds, until a report tells."""
+
+_ssrc_at = struct.Struct("!I").unpack_from
+_receive_buffer, receive_view, _receive_length = compat.new_buffer()
+receive_view = receive_view[: compat.MAX_DATAGRAM]
+"""The one buffer into which every datagram of this process is received; its contents are used up before the next."""
+
+
+class PeerOwner(Protocol):
+    """What a peer tells its room."""
+
+    def now(self) -> float:
+        """Return the room time in seconds."""
+
+    def peer_changed(self, peer: Peer, state: ConnectionState) -> None:
+        """Take note that the connection reached another state."""
+
+    def audio_received(
+        self, peer: Peer, payload: bytes, timestamp: int, sequence: int, at: float, level: int | None
+    ) -> None:
+        """Take an authentic Opus packet."""
+
+    def bandwidth_reported(self, peer: Peer, at: float) -> None:
+        """Take note that `peer.estimate` or the loss of its subscriptions is new."""
+
+
+@dataclass(slots=True)
+class _Counters:
+    packets_in: int = 0
+    bytes_in: int = 0
+    malformed: int = 0
+    unauthentic: int = 0
+    rtcp_out: int = 0
+
+
+class Peer:
+    """One connection. States go connecting → connected → closed, or connecting → failed."""
+
+    def __init__(
+        self, member_id: str, offer: Offer, owner: PeerOwner, ports: list[UdpPort], config: MediaConfig
+    ) -> None:
+        self.member_id = member_id
+        self.state: ConnectionState = "connecting"
+        self.estimate: int | None = None
+        """Bits per second that the peer says it can take (REMB)."""
+        self.tracks: dict[Kind, Track] = {}
+        self.subscriptions: dict[Kind, list[Subscription]] = {"audio": [], "video": []}
+        self._offer = offer
+        self._owner = owner
+        self._ports = ports
+        self._config = config
+        self._ssrc = random.randrange(1, 1 << 32)
+        self._counters = _Counters()
+        self._sources: dict[int, Track] = {}
+        self._ours: dict[int, Subscription] = {}
+        self._learned = 0
+        self._inbound: Any = None
+        self._outbound: Any = None
+        self._contexts: compat.SrtpContexts | None = None
+        self._send: Callable[[Any, Address], object] | None = None
+        self._address: Address = ("", 0)
+        self._buffer, self._view, self._length = compat.new_buffer()
+        self._feedback = TransportFeedback() if uses_transport_cc(offer) else None
+        self._round_trip = ROUND_TRIP_GUESS
+        self._round_trip_known = False
+        self._clock_offset: float | None = None
+        self._fir_number = 0
+        self._dtls: compat.DtlsSession | None = None
+        self._closed = asyncio.Event()
+        turn = config.turn_server
+        self._agent = compat.IceAgent(
+            ports,
+            stun_server=config.stun_server,
+            turn=compat.turn_arguments(turn.url, turn.username, turn.credential) if turn else None,
+            gather_seconds=config.gather_seconds,
+            on_address=self._proved_address,
+            on_path=self._nominated,
+            on_relayed=self._relayed,
+        )
+        for kind in CLOCK_RATES:
+            self._plan(kind)
+
+    def _plan(self, kind: Kind) -> None:
+        ids = self._offer.extensions
+        line = self._offer.publishing(kind)
+        if line is not None and line.codec is not None:
+            track = Track(
+                member_id=self.member_id,
+                kind=kind,
+                payload_type=line.codec.payload_type,
+                rtx_payload_type=line.codec.rtx_payload_type,
+                ssrc=line.ssrc,
+                rtx_ssrc=line.rtx_ssrc,
+            )
+            self.tracks[kind] = track
+            for ssrc in (line.ssrc, line.rtx_ssrc):
+                if ssrc is not None:
+                    self._sources[ssrc] = track
+        for number, slot in enumerate(self._offer.receiving(kind)):
+            assert slot.codec is not None, "slots have a codec"
+            subscription = Subscription(
+                kind=kind,
+                mid=slot.mid,
+                stream=f"slot{number}",
+                payload_type=slot.codec.payload_type,
+                rtx_payload_type=slot.codec.rtx_payload_type if kind == "video" else None,
+                ids=ids,
+            )
+            self.subscriptions[kind].append(subscription)
+            self._ours[subscription.ssrc] = subscription
+
+    async def answer(self, certificate: compat.Certificate) -> str:
+        """Gather candidates and return the answer; `run` may start afterwards."""
+        await self._agent.gather_candidates()
+        for text in self._offer.candidates:
+            await self.add_candidate(text)
+        slots = {
+            s.mid: SlotSource(s.ssrc, s.rtx_ssrc, s.stream) for streams in self.subscriptions.values() for s in streams
+        }
+        transport = Transport(
+            self._agent.local_username,
+            self._agent.local_password,
+            compat.DtlsSession.fingerprints(certificate),
+            compat.candidate_lines(self._agent, self._config.public_addresses),
+        )
+        self._dtls = compat.DtlsSession(self._agent, certificate, self._closed.set)
+        return build_answer(self._offer, transport, slots, random.randrange(1 << 62), opus_dtx=self._config.opus_dtx)
+
+    async def add_candidate(self, text: str) -> None:
+        """Take a candidate of the peer; one that is of no use is passed over."""
+        candidate = compat.parse_candidate(text)
+        if candidate is not None and len(self._agent.remote_candidates) < 64:
+            await self._agent.add_remote_candidate(candidate)
+
+    async def run(self) -> None:
+        """Connect, then stay until the connection ends; the owner's task. Always leaves the peer closed."""
+        try:
+            async with asyncio.timeout(self._config.connect_seconds):
+                self._agent.remote_username, self._agent.remote_password = self._offer.ufrag, self._offer.password
+                await self._agent.connect()
+                assert self._dtls is not None, "answer() comes before run()"
+                self._contexts = await self._dtls.handshake(self._offer.fingerprints)
+            self._inbound, self._outbound = self._contexts.inbound, self._contexts.outbound
+            for subscription in self._ours.values():
+                subscription.context = self._outbound
+            log.info("media peer connected", member=self.member_id, srtp=self._contexts.profile)
+            self._move("connected")
+            await self._closed.wait()
+        except (ConnectionError, TimeoutError) as error:
+            log.info("media peer did not connect", member=self.member_id, error=type(error).__name__)
+            self._move("failed")
+        finally:
+            await self._release()
+            self._move("closed")
+
+    async def abandon(self) -> None:
+        """Close a peer whose `run` never started."""
+        await self._release()
+
+    async def _release(self) -> None:
+        if self._dtls is not None:
+            await self._dtls.close()
+        for port in self._ports:
+            port.remove_peer(self)
+        await self._agent.close()
+        self._inbound = self._outbound = self._send = None
+        for subscription in self._ours.values():
+            subscription.context = None
+
+    def _move(self, state: ConnectionState) -> None:
+        if self.state == state or self.state == "failed":
+            return
+        self.state = state
+        self._owner.peer_changed(self, state)
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._closed.set()
+
+    # Paths
+
+    def _proved_address(self, port: UdpPort, address: Address) -> None:
+        port.add_peer(address, self)
+
+    def _nominated(self, send: Callable[[Any, Address], object], address: Address) -> None:
+        self._send, self._address = send, address
+        for subscription in self._ours.values():
+            subscription.send, subscription.address = send, address
+
+    def _relayed(self, data: bytes) -> None:
+        if len(data) <= compat.MAX_DATAGRAM:
+            receive_view[: len(data)] = data
+            self.take_media(receive_view, len(data))
+
+    def take_dtls(self, data: bytes) -> None:
+        """Take a DTLS datagram from an address of this peer."""
+        self._agent.data_received(data, 1)
+
+    # Packets in
+
+    def take_media(self, view: memoryview, length: int) -> None:
+        """Take a protected RTP or RTCP packet of `length` bytes from the head of the receive buffer."""
+        counters = self._counters
+        counters.packets_in += 1
+        counters.bytes_in += length
+        inbound = self._inbound
+        if inbound is None or length < 12:
+            return
+        if 192 <= view[1] <= 223:
+            self._take_rtcp(view, length)
+            return
+        (ssrc,) = _ssrc_at(view, 8)
+        track = self._sources.get(ssrc)
+        learned = False
+        if track is None:
+            track = self._learn(view, length)
+            learned = True
+            if track is None:
+                counters.malformed += 1
+                return
+        _receive_length[0] = length
+        if compat.srtp_unprotect(inbound, _receive_buffer, _receive_length):
+            counters.unauthentic += 1
+            return
+        if learned:
+            self._adopt(track, ssrc, view[1] & 0x7F)
+        header = parse_header(view, _receive_length[0])
+        if header is None:
+            counters.malformed += 1
+            return
+        marker_type, sequence, timestamp, _, extension_start, extension_end, start, end = header
+        at = self._owner.now()
+        ids = self._offer.extensions
+        level, transport_sequence = read_extensions(
+            view, extension_start, extension_end, ids.audio_level, ids.transport_cc
+        )
+        if transport_sequence is not None and self._feedback is not None:
+            self._feedback.add(transport_sequence, at)
+        payload = bytes(view[start:end])
+        marker, payload_type = marker_type & 0x80, marker_type & 0x7F
+        if payload_type == track.payload_type:
+            missing = track.receive(marker, sequence, timestamp, payload, level, at, False)
+            if track.kind == "audio" and payload:
+                self._owner.audio_received(self, payload, timestamp, sequence, at, level)
+            elif missing:
+                self._ask_again(track, at)
+        elif payload_type == track.rtx_payload_type and len(payload) > 2 and track.newest >= 0:
+            track.receive(marker, payload[0] << 8 | payload[1], timestamp, payload[2:], level, at, True)
+        elif payload_type != track.rtx_payload_type:
+            counters.malformed += 1
+
+    def _learn(self, view: memoryview, length: int) -> Track | None:
+        """Find the track of a source that the offer did not announce: by its MID, else by its payload type. Not yet authenticated."""
+        header = parse_header(view, length) if self._learned < MAX_LEARNED else None
+        if header is None:
+            return None
+        mid = read_mid(view, header[4], header[5], self._offer.extensions.mid)
+        payload_type = header[0] & 0x7F
+        for kind, track in self.tracks.items():
+            line = self._offer.publishing(kind)
+            here = line is not None and mid in (None, line.mid)
+            if here and payload_type in (track.payload_type, track.rtx_payload_type):
+                return track
+        return None
+
+    def _adopt(self, track: Track, ssrc: int, payload_type: int) -> None:
+        self._learned += 1
+        self._sources[ssrc] = track
+        if payload_type == track.payload_type:
+            if track.ssrc is not None:
+                self._sources.pop(track.ssrc, None)
+            track.ssrc = ssrc
+            track.restart(ssrc)
+        else:
+            track.rtx_ssrc = ssrc
+
+    def _take_rtcp(self, view: memoryview, length: int) -> None:
+        _receive_length[0] = length
+        if compat.srtp_unprotect_rtcp(self._inbound, _receive_buffer, _receive_length):
+            self._counters.unauthentic += 1
+            return
+        at = self._owner.now()
+        packet = bytes(view[: _receive_length[0]])
+        try:
+            for item in rtcp.parse(packet):
+                self._take_report(item, at)
+        except ValueError:
+            self._counters.malformed += 1
+
+    def _take_report(self, item: rtcp.Item, at: float) -> None:
+        match item:
+            case rtcp.Report(blocks):
+                for block in blocks:
+                    self._take_block(block, at)
+                if blocks:
+                    self._owner.bandwidth_reported(self, at)
+            case rtcp.SenderReport():
+                self._take_sender_report(item, at)
+            case rtcp.Nack(media_ssrc, lost):
+                subscription = self._ours.get(media_ssrc)
+                if subscription is not None:
+                    subscription.resend(lost, at, (int(at * 262_144) & 0xFFFFFF).to_bytes(3, "big"))
+            case rtcp.KeyframeRequest(media_ssrc):
+                subscription = self._ours.get(media_ssrc)
+                if subscription is not None and subscription.track is not None:
+                    subscription.track.keyframe_wanted = True
+            case rtcp.BitrateLimit(bits_per_second):
+                self.estimate = bits_per_second
+                self._owner.bandwidth_reported(self, at)
+            case rtcp.Bye():
+                pass
+
+    def _take_block(self, block: rtcp.ReportBlock, at: float) -> None:
+        subscription = self._ours.get(block.ssrc)
+        if subscription is None:
+            return
+        subscription.loss = block.fraction_lost
+        if block.last_sr:
+            # RFC 3550, section 6.4.1: all in 1/65536 s.
+            ticks = (rtcp.middle_ntp(rtcp.ntp_time(at)) - block.last_sr - block.delay) & 0xFFFFFFFF
+            if ticks < 10 * 65536:
+                sample = ticks / 65536
+                self._round_trip = 0.8 * self._round_trip + 0.2 * sample if self._round_trip_known else sample
+                self._round_trip_known = True
+
+    def _take_sender_report(self, report: rtcp.SenderReport, at: float) -> None:
+        track = self._sources.get(report.ssrc)
+        if track is None or report.ssrc != track.ssrc:
+            return
+        track.statistics.sender_report(report.ntp, at)
+        sender_time = report.ntp / 4_294_967_296 - rtcp.NTP_EPOCH
+        offset = at - sender_time
+        # The least delayed report is the nearest to the truth; it is let go slowly, as clocks drift.
+        if self._clock_offset is None or offset < self._clock_offset or abs(offset - self._clock_offset) > 5:
+            self._clock_offset = offset
+        else:
+            self._clock_offset += 0.001 * (offset - self._clock_offset)
+        track.clock.sender_report(report.timestamp, sender_time + self._clock_offset)
+
+    # Packets out
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Protect and send a compound packet."""
+        if self._outbound is None or self._send is None:
+            return
+        self._view[: len(packet)] = packet
+        self._length[0] = len(packet)
+        if compat.srtp_protect_rtcp(self._outbound, self._buffer, self._length) == 0:
+            self._send(self._view[: self._length[0]], self._address)
+            self._counters.rtcp_out += 1
+
+    def _ask_again(self, track: Track, at: float) -> None:
+        wanted = track.missing.due(at, self._round_trip)
+        if wanted and track.ssrc is not None:
+            self.send_rtcp(rtcp.nack(self._ssrc, track.ssrc, wanted))
+
+    def tick(self, at: float) -> None:
+        """Ask for what is missing, for keyframes that are wanted, and feed the peer's congestion control; call every 50 ms or so."""
+        if self._outbound is None:
+            return
+        for track in self.tracks.values():
+            if track.ssrc is None or track.newest < 0:
+                continue
+            if len(track.missing):
+                self._ask_again(track, at)
+            if track.kind == "video" and track.keyframe_due(at):
+                self.send_rtcp(rtcp.picture_loss(self._ssrc, track.ssrc))
+        if self._feedback is not None:
+            media = next((t.ssrc for t in self.tracks.values() if t.ssrc is not None), None)
+            if media is not None:
+                for packet in self._feedback.take(self._ssrc, media):
+                    self.send_rtcp(packet)
+
+    def report(self, at: float) -> None:
+        """Send receiver and sender reports; call about once a second."""
+        if self._outbound is None:
+            return
+        blocks = [block for track in self.tracks.values() if track.ssrc and (block := track.statistics.report(at))]
+        packet = rtcp.receiver_report(self._ssrc, blocks)
+        names: list[tuple[int, str]] = [(self._ssrc, "room")]
+        for subscription in self._ours.values():
+            timestamp = subscription.timestamp_at(at)
+            if timestamp is None or subscription.packets == subscription.reported_packets:
+                continue
+            subscription.reported_packets = subscription.packets
+            packet += rtcp.sender_report(
+                rtcp.SenderReport(
+                    subscription.ssrc, rtcp.ntp_time(at), timestamp, subscription.packets, subscription.octets
+                )
+            )
+            names.append((subscription.ssrc, subscription.stream))
+            if len(packet) > 900:
+                self.send_rtcp(packet + rtcp.source_descriptions(names))
+                packet, names = rtcp.receiver_report(self._ssrc, []), []
+        video = self.tracks.get("video")
+        if self._feedback is None and video is not None and video.ssrc is not None:
+            names_part = rtcp.source_descriptions(names)
+            limit = rtcp.bitrate_limit(self._ssrc, self._config.publish_bits_per_second, [video.ssrc])
+            self.send_rtcp(packet + names_part + limit)
+        else:
+            self.send_rtcp(packet + rtcp.source_descriptions(names))
+
+    def stats(self) -> PeerStats:
+        """Return this connection's counters."""
+        ours = list(self._ours.values())
+        sent = [s.loss for s in ours if s.packets]
+        tracks = list(self.tracks.values())
+        return PeerStats(
+            state=self.state,
+            packets_in=self._counters.packets_in,
+            bytes_in=self._counters.bytes_in,
+            packets_out=sum(s.packets for s in ours),
+            bytes_out=sum(s.octets for s in ours),
+            retransmitted=sum(s.resent for s in ours),
+            malformed=self._counters.malformed,
+            unauthentic=self._counters.unauthentic,
+            send_errors=sum(s.errors for s in ours),
+            loss_up=max((t.statistics.lost_fraction for t in tracks), default=0.0),
+            loss_down=max(sent, default=0.0),
+            round_trip_seconds=self._round_trip if self._round_trip_known else None,
+            estimate_bits_per_second=self.estimate,
+        )
