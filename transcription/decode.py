@@ -127,7 +127,8 @@ def _low_pass(taps: int = 63) -> Samples:
     """Return a Hamming-windowed sinc, cut off at 7.2 kHz, unit gain."""
     middle = np.arange(taps) - (taps - 1) / 2
     kernel = np.sinc(middle * 2 * 7200 / RATE) * np.hamming(taps)
-    return (kernel / kernel.sum()).astype(np.float32)
+    taper: Samples = (kernel / kernel.sum()).astype(np.float32)
+    return taper
 
 
 _KERNEL = _low_pass()
@@ -147,7 +148,8 @@ class Decimator:
         joined: Samples = np.concatenate((self._carry, samples))
         self._carry = joined[len(joined) - len(self._carry) :]
         windows: Samples = np.lib.stride_tricks.sliding_window_view(joined, len(_KERNEL))[::_FACTOR]
-        return np.ascontiguousarray(windows @ _KERNEL, dtype=np.float32)
+        filtered: Samples = np.ascontiguousarray(windows @ _KERNEL, dtype=np.float32)
+        return filtered
 
 
 def decode_piece(piece: Piece) -> Samples:

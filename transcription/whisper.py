@@ -178,7 +178,7 @@ class WhisperEngine:
             timed.append(
                 tuple(
                     HeardWord(
-                        entry["word"].strip(),
+                        entry["word"],
                         min(float(entry["start"]), reading.seconds),
                         min(float(entry["end"]), reading.seconds),
                         float(entry["probability"]),

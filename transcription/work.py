@@ -118,6 +118,7 @@ class HeardWord:
     """A word as the recogniser heard it; times in seconds from the start of the item's joined audio."""
 
     text: str
+    """With the space that precedes it, in languages that write one."""
     start: float
     end: float
     probability: float
