@@ -28,6 +28,7 @@ from deliberation.events import (
     MemberLeft,
     MemberReturned,
     Payload,
+    RoomClosed,
     RoomOpened,
 )
 from deliberation.state import RoomState
@@ -232,11 +233,12 @@ class Registry:
         record = await self._store.participant(page.participant_id)
         if record.withdrawn_at is not None:
             raise NotAllowed("withdrawn", "You have withdrawn from this deliberation.")
-        if record.room_id is not None:
-            await self._seat(page, await self.running(record.room_id))
-            return
-        lobby = await self._lobby(deliberation_id)
-        lobby.add(page, record)
+        running = await self.running(record.room_id) if record.room_id is not None else None
+        practising = running is not None and running.room.state.practice
+        if running is not None and not (practising and not running.room.state.open):
+            await self._seat(page, running)
+        if running is None or practising:
+            (await self._lobby(deliberation_id)).add(page, record)
 
     async def _seat(self, page: Page, running: Running) -> None:
         assert page.participant_id is not None
@@ -297,15 +299,11 @@ class Registry:
             seed=seed,
             practice=practice,
         )
-        await self._store.create_room(room_id, deliberation_id, number=opened.number, practice=practice, arm=opened.arm)
         room = Room(room_id, self._store)
         await room.open([opened, *(p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design))])
         running = self._start(room)
         for person in people:
-            await self._store.set_room(person.participant_id, room_id)
-            page = self._pages.get(person.participant_id)
-            if page is not None:
-                await self._seat(page, running)
+            await self._place(person, running)
         log.info("room opened", room=room_id, deliberation=deliberation_id, people=len(people), practice=practice)
         return running
 
@@ -316,20 +314,29 @@ class Registry:
         if not state.open or len(state.seated) >= state.plan.groups.max_size:
             raise Conflict("room_full", "This room has no open place any more.")
         await running.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
-        await self._store.set_room(person.participant_id, room_id)
+        await self._place(person, running)
+
+    async def _place(self, person: ParticipantRecord, running: Running) -> None:
+        """Note where somebody sits and take their page there; out of a practice room first, which is then over."""
+        await self._store.set_room(person.participant_id, running.room.room_id)
         page = self._pages.get(person.participant_id)
-        if page is not None:
+        if page is None or page.seat is None:
+            return
+        if page.seat.running is None:
             await self._seat(page, running)
+            return
+        earlier = page.seat.running.room
+        page.end("moved")
+        if earlier.state.practice and earlier.state.open:
+            await earlier.add([RoomClosed(reason="merged")], SYSTEM)
 
     async def practice(self, page: Page) -> None:
-        """Put somebody who waits alone into a practice room with a simulated partner."""
+        """Put somebody who waits alone into a practice room with a simulated partner; they go on waiting for a real group meanwhile."""
         assert page.participant_id is not None and page.seat is not None
         deliberation_id = page.seat.deliberation_id
         if not (await self.design(deliberation_id)).practice:
             raise NotAllowed("no_practice", "This deliberation has no practice room.")
         me = await self._store.participant(page.participant_id)
-        lobby = await self._lobby(deliberation_id)
-        lobby.remove(page)
         partner = ParticipantRecord(
             participant_id=new_id(),
             deliberation_id=deliberation_id,
