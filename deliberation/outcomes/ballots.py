@@ -7,6 +7,8 @@ decides which rule to use. Pure, exact (fractions inside, so ties are ties), ano
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,6 +101,32 @@ def schulze(rankings: Sequence[Ranking], options: Sequence[str], powers: Sequenc
         for index, (ranking, power) in enumerate(zip(rankings, weights, strict=True))
     ]
     return count(ballots, Settings("schulze", "given", tuple(options)))
+
+
+def parse_ballots(text: str) -> tuple[Ballot, ...]:
+    """Read ballots from CSV, one a line.
+
+    Columns: voter, and any of ranking ("a > b = c"), approves ("a; b"), allocation ("a: 3; b: 1"), power. Raises InvalidInput with the
+    line that is wrong.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    ballots = []
+    for line in reader:
+        try:
+            ballots.append(Ballot(
+                line["voter"],
+                tuple(_names(group, "=") for group in (line.get("ranking") or "").split(">") if group.strip()),
+                _names(line.get("approves") or "", ";"),
+                {name.strip(): float(amount) for name, _, amount in (part.rpartition(":") for part in _names(line.get("allocation") or "", ";"))},
+                float(line.get("power") or 1),
+            ))
+        except (KeyError, ValueError):
+            raise InvalidInput("bad_csv", f"line {reader.line_num} is not a ballot", "columns: voter, ranking, approves, allocation, power") from None
+    return tuple(ballots)
+
+
+def _names(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
 
 
 @dataclass(frozen=True, slots=True)

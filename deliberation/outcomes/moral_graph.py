@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from deliberation.outcomes.record import Item, Record
+from deliberation.outcomes.record import Item, Record, unite
 from deliberation.outcomes.text import similar_pairs
 
 VERSION = "1"
@@ -105,10 +105,10 @@ class MoralGraph:
 def moral_graph(record: Record, settings: Settings = Settings()) -> MoralGraph:
     """Build the graph from items of kind "value" and judgements of kind "wiser"."""
     cards = {item.id: item for item in record.items if item.kind == "value"}
-    canonical = merge(cards, settings.same)
+    canonical = unite(cards, settings.same)
     votes = [
         WiserVote(j.participant, canonical.get(j.item, j.item), canonical.get(j.versus, j.versus), j.context, round(j.value))
-        for j in record.judgements if j.kind == "wiser" and j.confidence is None
+        for j in sorted(record.judgements, key=lambda j: j.at) if j.kind == "wiser" and j.confidence is None
     ]
     edges = summarise(votes, settings)
     kept = [edge for edge in edges if edge.kept]
@@ -133,16 +133,6 @@ def propose(cards: Sequence[Item], least: float) -> tuple[MergeProposal, ...]:
     return tuple(MergeProposal(cards[i].id, cards[j].id, similarity) for i, j, similarity in pairs)
 
 
-def merge(values: Iterable[str], same: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Map each value to its canonical one: the first by name of all it was confirmed to be the same as, directly or in steps."""
-    canonical = {value: value for value in values}
-    for first, second in same:
-        a, b = canonical.get(first, first), canonical.get(second, second)
-        low, high = min(a, b), max(a, b)
-        canonical |= {value: low for value, now in canonical.items() if now == high}
-    return canonical
-
-
 def summarise(votes: Iterable[WiserVote], settings: Settings = Settings()) -> tuple[Edge, ...]:
     """Sum answers to edges. A person's last answer on a pair in a context counts; a value is never compared with itself."""
     latest = {(v.participant, v.source, v.to, v.context): v for v in votes if v.source != v.to}
@@ -158,8 +148,8 @@ def summarise(votes: Iterable[WiserVote], settings: Settings = Settings()) -> tu
         both = own + reverse
         if own or counts[3]:
             edges.append(Edge(
-                source, to, tuple(sorted({v.context for v in both})), *counts, len({v.participant for v in both}),
-                likelihood, entropy, kept,
+                source, to, tuple(sorted({v.context for v in both})), counts[0], counts[1], counts[2], counts[3],
+                len({v.participant for v in both}), likelihood, entropy, kept,
             ))
     return tuple(edges)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deliberation.errors import InvalidInput
@@ -187,12 +186,11 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(unicodedata.normalize("NFC", text).strip().encode()).hexdigest()
 
 
-def ratings(record: Record, kind: JudgementKind = "rating") -> dict[tuple[str, str], float]:
-    """Return the latest cast judgement of that kind for each (participant, item)."""
-    latest: dict[tuple[str, str], float] = {}
-    order = np.argsort([j.at for j in record.judgements], kind="stable")
-    for index in order:
-        judgement = record.judgements[int(index)]
-        if judgement.kind == kind and judgement.confidence is None:
-            latest[judgement.participant, judgement.item] = judgement.value
-    return latest
+def unite(names: Iterable[str], same: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Map each name to its canonical one: the first in order of all it was confirmed to be the same as, directly or in steps."""
+    canonical = {name: name for name in names}
+    for first, second in same:
+        a, b = canonical.get(first, first), canonical.get(second, second)
+        low, high = min(a, b), max(a, b)
+        canonical |= {name: low for name, now in canonical.items() if now == high}
+    return canonical
