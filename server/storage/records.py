@@ -1,0 +1,80 @@
+"""What the store hands out about deliberations, participants, rooms and links: frozen, without behaviour. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deliberation.design import Design
+
+LinkRole = Literal["invitation", "participant", "facilitator", "researcher", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliberationRecord:
+    """A deliberation as it stands; its rooms keep the design that was valid when they opened."""
+
+    deliberation_id: str
+    design: Design
+    created_at: float
+    closed_at: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether people may still join."""
+        return self.closed_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRecord:
+    """One person in one deliberation. `name` and `segments` are personal: None and empty once erased.
+
+    `answers` is the opening poll (question id → value), `consent` what is agreed to now, `room_id` the room they sit in, if any.
+    """
+
+    participant_id: str
+    deliberation_id: str
+    joined_at: float
+    name: str | None
+    language: str = "en"
+    consent: Mapping[str, bool] = field(default_factory=dict)
+    consent_version: str = ""
+    segments: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
+    mode: Literal["online", "on-site", "survey"] = "online"
+    cohort: str = "main"
+    simulated: bool = False
+    room_id: str | None = None
+    withdrawn_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """One room and how much is in its log."""
+
+    room_id: str
+    deliberation_id: str
+    number: int
+    round: int
+    practice: bool
+    arm: str
+    opened_at: float
+    closed_at: float | None
+    last_seq: int
+    members: int = 0
+    utterances: int = 0
+    statements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """One issued link. The token itself is never kept."""
+
+    link_id: str
+    role: LinkRole
+    deliberation_id: str | None
+    participant_id: str | None
+    issued_at: float
+    expires_at: float
+    revoked_at: float | None = None

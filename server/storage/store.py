@@ -1,0 +1,568 @@
+"""The store: every durable fact of a Parley server, behind one class.
+
+Owns the transactions; never decides anything. Called by rooms (append, events), by HTTP handlers and by the command line. SQLite and
+PostgreSQL run the same code.
+
+Invariants: a room's log is gap-free from 1, because an append moves `rooms.last_seq` from exactly `first_seq - 1` in the same transaction
+(a second writer gets `Conflict`); personal fields live in `personal` only; what an event erases is erased in the transaction that
+stores the event, and stays erased for whatever arrives later; recordings are unlinked after that commit, and looked for again by
+`purge_expired` in case the server died in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from sqlalchemy import RowMapping, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from deliberation.consent import Erasure, erase, erasures_of
+from deliberation.design import Design, parse_design
+from deliberation.errors import Conflict, InvalidInput, NotFound
+from deliberation.events import PAYLOAD_TYPES, ConsentWithdrawn, Event, Payload, RoomClosed, RoomOpened
+from server.storage import schema as t
+from server.storage.engine import Engines, translated
+from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
+
+DAY_SECONDS = 86_400.0
+_LARGE_LOG = 200  # events; parsing more leaves the loop
+
+
+class Store:
+    """All that is durable. Every method may raise `Unavailable`; times are Unix seconds."""
+
+    def __init__(self, engines: Engines, audio_dir: Path | None = None) -> None:
+        """Use `open`; `audio_dir` holds one folder of recordings per room."""
+        self._engines = engines
+        self.audio_dir = audio_dir
+
+    @classmethod
+    async def open(cls, url: str, audio_dir: Path | None = None) -> Self:
+        """Connect, and bring the schema up to date. `url` is `sqlite:///path/to/file` or `postgresql://…`."""
+        store = cls(Engines(url), audio_dir)
+        await store._engines.migrate()
+        return store
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engines.close()
+
+    async def ready(self) -> None:
+        """Raise `Unavailable` where the database does not answer."""
+        async with self._engines.read() as db:
+            await db.execute(select(func.count()).select_from(t.settings))
+
+    # -- deliberations
+
+    async def create_deliberation(self, design: Design, now: float) -> DeliberationRecord:
+        """Store a new deliberation under its design's id. Raises `Conflict("deliberation_exists")`."""
+        async with self._engines.write() as db:
+            taken = await db.scalar(select(t.deliberations.c.id).where(t.deliberations.c.id == design.id))
+            if taken:
+                raise Conflict("deliberation_exists", f"There is a deliberation with the id “{design.id}” already.")
+            row = {"id": design.id, "design": design.model_dump_json(), "created_at": now}
+            await db.execute(insert(t.deliberations).values(row))
+        return DeliberationRecord(design.id, design, now)
+
+    async def replace_design(self, design: Design) -> None:
+        """Change a deliberation's design for rooms that open from now on."""
+        query = update(t.deliberations).where(t.deliberations.c.id == design.id)
+        async with self._engines.write() as db:
+            done = await db.execute(query.values(design=design.model_dump_json()))
+            if not done.rowcount:
+                raise _no_deliberation()
+
+    async def close_deliberation(self, deliberation_id: str, now: float) -> None:
+        """Let nobody join any more; rooms that run go on."""
+        query = update(t.deliberations).where(t.deliberations.c.id == deliberation_id)
+        async with self._engines.write() as db:
+            await db.execute(query.where(t.deliberations.c.closed_at.is_(None)).values(closed_at=now))
+
+    async def deliberation(self, deliberation_id: str) -> DeliberationRecord:
+        """Return one deliberation. Raises `NotFound`."""
+        row = await self._one(select(t.deliberations).where(t.deliberations.c.id == deliberation_id))
+        if row is None:
+            raise _no_deliberation()
+        return _deliberation(row)
+
+    async def deliberations(self) -> list[DeliberationRecord]:
+        """Return all deliberations, oldest first."""
+        order = (t.deliberations.c.created_at, t.deliberations.c.id)
+        return [_deliberation(row) for row in await self._all(select(t.deliberations).order_by(*order))]
+
+    # -- participants
+
+    async def add_participant(self, record: ParticipantRecord) -> None:
+        """Store somebody who has joined. Raises `NotFound` without such a deliberation."""
+        row = asdict(record)
+        row["id"] = row.pop("participant_id")
+        personal = {"name": row.pop("name"), "segments": dict(row.pop("segments"))}
+        row |= {"consent": _dump(dict(record.consent)), "answers": _dump(dict(record.answers))}
+        row["personal"] = _dump(personal) if record.withdrawn_at is None else None
+        async with self._engines.write() as db:
+            known = select(t.deliberations.c.id).where(t.deliberations.c.id == record.deliberation_id)
+            if await db.scalar(known) is None:
+                raise _no_deliberation()
+            await db.execute(insert(t.participants).values(row))
+
+    async def participant(self, participant_id: str) -> ParticipantRecord:
+        """Return one participant. Raises `NotFound`."""
+        row = await self._one(select(t.participants).where(t.participants.c.id == participant_id))
+        if row is None:
+            raise NotFound("no_such_participant", "There is no such participant.")
+        return _participant(row)
+
+    async def participants(self, deliberation_id: str) -> list[ParticipantRecord]:
+        """Return everybody who has joined a deliberation, in order of joining."""
+        query = select(t.participants).where(t.participants.c.deliberation_id == deliberation_id)
+        rows = await self._all(query.order_by(t.participants.c.joined_at, t.participants.c.id))
+        return [_participant(row) for row in rows]
+
+    async def set_room(self, participant_id: str, room_id: str | None) -> None:
+        """Note in which room a participant sits."""
+        async with self._engines.write() as db:
+            query = update(t.participants).where(t.participants.c.id == participant_id)
+            await db.execute(query.values(room_id=room_id))
+
+    async def withdraw(self, participant_id: str, now: float) -> None:
+        """Take consent to taking part back for somebody, in the lobby or in rooms that are over; what the design says is erased.
+
+        Idempotent. A room that still runs appends its own `consent.withdrawn`: its owner task alone writes its log.
+        """
+        person = await self.participant(participant_id)
+        async with self._engines.read() as db:
+            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(
+                t.rooms.c.closed_at.is_not(None), t.rooms.c.deliberation_id == person.deliberation_id
+            )
+            closed = [(str(room), int(last)) for room, last in await db.execute(query)]
+        items = ("take_part", "record", "quote")
+        payload = ConsentWithdrawn(participant_id=participant_id, items=items)
+        for room_id, last in closed:
+            events = await self.events(room_id)
+            here = any(e.kind == "member.joined" and e.payload.owner == participant_id for e in events)
+            done = any(
+                isinstance(e.payload, ConsentWithdrawn)
+                and e.payload.participant_id == participant_id
+                and "take_part" in e.payload.items
+                for e in events
+            )
+            if here and not done:
+                await self.append(room_id, last + 1, [Event(last + 1, now, participant_id, payload)])
+        async with self._engines.write() as db:
+            await self._withdraw_person(db, payload, now)
+
+    # -- rooms and their logs
+
+    async def append(self, room_id: str, first_seq: int, events: Sequence[Event]) -> None:
+        """Add events to a room's log, all or none; the first of all must be `room.opened`, which makes the room.
+
+        Raises `Conflict("log_moved")` where the log does not end just before `first_seq`: somebody else writes this room.
+        """
+        assert [e.seq for e in events] == list(range(first_seq, first_seq + len(events))), "seq must rise by one"
+        if not events:
+            return
+        files: list[Path] = []
+        async with self._engines.write() as db:
+            deliberation_id = await self._claim(db, room_id, first_seq, events)
+            known = await self._erasures(db, room_id)
+            changed: dict[int, Payload] = {}
+            for erasure in known:
+                changed |= erase((e for e in events if e.seq not in changed), erasure)
+            rows = [_split(room_id, e, changed.get(e.seq, e.payload)) for e in events]
+            await db.execute(insert(t.events), [row for row, _ in rows])
+            if personal := [row for _, row in rows if row]:
+                await db.execute(insert(t.personal), personal)
+            closed = next((e.at for e in events if isinstance(e.payload, RoomClosed)), None)
+            if closed is not None:
+                await db.execute(update(t.rooms).where(t.rooms.c.id == room_id).values(closed_at=closed))
+            scrub = False
+            for event in events:
+                erasures = await self._triggered(db, deliberation_id, event)
+                for erasure in erasures:
+                    files += await self._erase(db, room_id, erasure, event.at)
+                scrub = scrub or bool(erasures)
+        if scrub:
+            await self._engines.scrub()
+        await asyncio.to_thread(_unlink, files)
+
+    async def events(self, room_id: str, after: int = 0) -> list[Event]:
+        """Return a room's events from `after + 1` on, oldest first; personal fields that were erased are None."""
+        own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
+        query = (
+            select(t.events, t.personal.c.data.label("personal"))
+            .select_from(t.events.outerjoin(t.personal, own))
+            .where(t.events.c.room_id == room_id, t.events.c.seq > after)
+            .order_by(t.events.c.seq)
+        )
+        rows = await self._all(query)
+        if len(rows) > _LARGE_LOG:
+            return await asyncio.to_thread(_join_all, rows)
+        return _join_all(rows)
+
+    async def room(self, room_id: str) -> RoomRecord:
+        """Return one room. Raises `NotFound`."""
+        rooms = await self._rooms(t.rooms.c.id == room_id)
+        if not rooms:
+            raise NotFound("no_such_room", "There is no such room.")
+        return rooms[0]
+
+    async def rooms(self, deliberation_id: str) -> list[RoomRecord]:
+        """Return a deliberation's rooms, by number."""
+        return await self._rooms(t.rooms.c.deliberation_id == deliberation_id)
+
+    async def open_rooms(self) -> list[RoomRecord]:
+        """Return the rooms that have not closed: after a restart, they are folded again."""
+        return await self._rooms(t.rooms.c.closed_at.is_(None))
+
+    # -- links and settings
+
+    async def add_link(self, link: LinkRecord) -> None:
+        """Note a link that was issued."""
+        row = asdict(link)
+        row["id"] = row.pop("link_id")
+        async with self._engines.write() as db:
+            await db.execute(insert(t.links).values(row))
+
+    async def link(self, link_id: str) -> LinkRecord | None:
+        """Return one link, or None."""
+        row = await self._one(select(t.links).where(t.links.c.id == link_id))
+        return _link(row) if row else None
+
+    async def links(self, deliberation_id: str) -> list[LinkRecord]:
+        """Return a deliberation's links, oldest first."""
+        query = select(t.links).where(t.links.c.deliberation_id == deliberation_id)
+        return [_link(row) for row in await self._all(query.order_by(t.links.c.issued_at, t.links.c.id))]
+
+    async def revoke_link(self, link_id: str, now: float) -> None:
+        """Make a link open nothing any more; idempotent. Raises `NotFound`."""
+        async with self._engines.write() as db:
+            query = update(t.links).where(t.links.c.id == link_id)
+            done = await db.execute(query.values(revoked_at=func.coalesce(t.links.c.revoked_at, now)))
+            if not done.rowcount:
+                raise NotFound("no_such_link", "There is no such link.")
+
+    async def setting(self, key: str) -> str | None:
+        """Return a stored setting, or None."""
+        async with self._engines.read() as db:
+            return await db.scalar(select(t.settings.c.value).where(t.settings.c.key == key))
+
+    async def set_setting(self, key: str, value: str) -> None:
+        """Store a setting."""
+        async with self._engines.write() as db:
+            done = await db.execute(update(t.settings).where(t.settings.c.key == key).values(value=value))
+            if not done.rowcount:
+                await db.execute(insert(t.settings).values(key=key, value=value))
+
+    async def secret(self, key: str) -> str:
+        """Return a secret of 32 random bytes (hexadecimal) that all nodes share; made at its first use."""
+        for _ in range(2):
+            found = await self.setting(key)
+            if found is not None:
+                return found
+            made = secrets.token_hex(32)
+            try:
+                async with self._engines.write() as db:
+                    await db.execute(insert(t.settings).values(key=key, value=made))
+                return made
+            except Conflict:
+                continue  # another node was quicker
+        raise AssertionError("a setting that exists can be read")
+
+    # -- retention
+
+    async def purge_expired(self, now: float) -> int:
+        """Erase everything personal whose retention time is over, and recordings that should be gone; return the number of rooms.
+
+        Retention counts from a room's end (from its opening where it never ended), for people who met nobody from their joining.
+        """
+        doomed: list[str] = []
+        files: list[Path] = []
+        for record in await self.deliberations():
+            before = now - record.design.privacy.retention_days * DAY_SECONDS
+            async with self._engines.write() as db:
+                end = func.coalesce(t.rooms.c.closed_at, t.rooms.c.opened_at)
+                mine = t.rooms.c.deliberation_id == record.deliberation_id
+                query = select(t.rooms.c.id).where(mine, t.rooms.c.purged_at.is_(None), end < before)
+                over = [str(room) for room in await db.scalars(query)]
+                await db.execute(delete(t.personal).where(t.personal.c.room_id.in_(over)))
+                await db.execute(update(t.rooms).where(t.rooms.c.id.in_(over)).values(purged_at=now))
+                kept = select(t.rooms.c.id).where(mine, t.rooms.c.purged_at.is_(None))
+                homeless = or_(t.participants.c.room_id.is_(None), t.participants.c.room_id.not_in(kept))
+                old = and_(t.participants.c.joined_at < before, homeless)
+                people = update(t.participants).where(
+                    t.participants.c.deliberation_id == record.deliberation_id, t.participants.c.personal.is_not(None), old
+                )
+                await db.execute(people.values(personal=None))
+                doomed += over
+        async with self._engines.write() as db:
+            await db.execute(delete(t.links).where(t.links.c.expires_at < now - 30 * DAY_SECONDS))
+            query = select(t.erasures.c.room_id, t.erasures.c.target).where(t.erasures.c.target.like("audio:%"))
+            for room_id, target in (await db.execute(query)).all():
+                files += await self._recordings(db, room_id, target.removeprefix("audio:"))
+        if doomed:
+            await self._engines.scrub()
+        folders = [self.audio_dir / room for room in doomed] if self.audio_dir else []
+        await asyncio.to_thread(_unlink, [*files, *folders])
+        return len(doomed)
+
+    async def erasures(self) -> list[tuple[str, Erasure, float]]:
+        """Return everything that was erased, by id: room ("" for all rooms), what, when. A restored backup is given these again."""
+        rows = await self._all(select(t.erasures).order_by(t.erasures.c.at))
+        return [(row["room_id"], _erasure(row["target"]), row["at"]) for row in rows]
+
+    async def apply_erasures(self, erasures: Iterable[tuple[str, Erasure, float]]) -> None:
+        """Erase again what `erasures` of another state of this store lists; idempotent."""
+        files: list[Path] = []
+        async with self._engines.write() as db:
+            for room_id, erasure, at in erasures:
+                files += await self._erase(db, room_id, erasure, at)
+                if erasure.what in ("words", "name"):
+                    await self._forget_person(db, erasure, at)
+        await self._engines.scrub()
+        await asyncio.to_thread(_unlink, files)
+
+    # -- inside transactions
+
+    async def _claim(self, db: AsyncConnection, room_id: str, first_seq: int, events: Sequence[Event]) -> str:
+        """Move the end of a room's log past the new events, and return the room's deliberation."""
+        last = events[-1].seq
+        opened = events[0].payload
+        if first_seq == 1:
+            if not isinstance(opened, RoomOpened):
+                raise InvalidInput("room_not_opened", "A room's first event must be room.opened.")
+            known = select(t.deliberations.c.id).where(t.deliberations.c.id == opened.deliberation_id)
+            if await db.scalar(known) is None:
+                raise _no_deliberation()
+            row = {
+                "id": room_id,
+                "deliberation_id": opened.deliberation_id,
+                "number": opened.number,
+                "round": opened.round,
+                "practice": opened.practice,
+                "arm": opened.arm,
+                "opened_at": events[0].at,
+                "last_seq": last,
+            }
+            await db.execute(insert(t.rooms).values(row))
+            return opened.deliberation_id
+        query = update(t.rooms).where(t.rooms.c.id == room_id, t.rooms.c.last_seq == first_seq - 1)
+        moved = await db.execute(query.values(last_seq=last))
+        deliberation_id = await db.scalar(select(t.rooms.c.deliberation_id).where(t.rooms.c.id == room_id))
+        if deliberation_id is None:
+            raise NotFound("no_such_room", "There is no such room.")
+        if not moved.rowcount:
+            raise Conflict("log_moved", "Somebody else has written to this room's log.")
+        return str(deliberation_id)
+
+    async def _triggered(self, db: AsyncConnection, deliberation_id: str, event: Event) -> tuple[Erasure, ...]:
+        """Return what an event erases, and update the participant whose consent changed."""
+        if event.kind not in ("utterance.struck", "chat.struck", "consent.withdrawn"):
+            return ()
+        if isinstance(event.payload, ConsentWithdrawn):
+            return await self._withdraw_person(db, event.payload, event.at)
+        return erasures_of(event.payload, "erase")
+
+    async def _withdraw_person(self, db: AsyncConnection, payload: ConsentWithdrawn, at: float) -> tuple[Erasure, ...]:
+        mine = t.participants.c.id == payload.participant_id
+        query = select(t.participants.c.consent, t.deliberations.c.design).join(t.deliberations).where(mine)
+        row = (await db.execute(query)).first()
+        if row is None:
+            return erasures_of(payload, "erase")  # a simulated partner has a seat but no record
+        consent = {**json.loads(row.consent), **dict.fromkeys(payload.items, False)}
+        await db.execute(update(t.participants).where(mine).values(consent=_dump(consent)))
+        erasures = erasures_of(payload, parse_design(json.loads(row.design)).privacy.on_withdraw)
+        for erasure in erasures:
+            if erasure.what in ("words", "name"):
+                await self._forget_person(db, erasure, at)
+                rooms = select(t.personal.c.room_id).where(t.personal.c.owner == erasure.id).distinct()
+                for room_id in list(await db.scalars(rooms)):
+                    await self._erase(db, room_id, erasure, at)
+        return erasures
+
+    async def _forget_person(self, db: AsyncConnection, erasure: Erasure, at: float) -> None:
+        person = update(t.participants).where(t.participants.c.id == erasure.id)
+        await db.execute(person.values(personal=None, withdrawn_at=func.coalesce(t.participants.c.withdrawn_at, at)))
+        await self._remember(db, "", erasure, at)
+
+    async def _erase(self, db: AsyncConnection, room_id: str, erasure: Erasure, at: float) -> list[Path]:
+        """Erase in one room's rows; return the files to unlink once this is committed."""
+        await self._remember(db, room_id, erasure, at)
+        if erasure.what == "audio":
+            return await self._recordings(db, room_id, erasure.id)
+        own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
+        query = select(t.events, t.personal.c.data.label("personal")).select_from(t.events.join(t.personal, own))
+        rows = (await db.execute(query.where(t.events.c.room_id == room_id))).mappings().all()
+        for seq, payload in erase(_join_all(rows), erasure).items():
+            here = and_(t.personal.c.room_id == room_id, t.personal.c.seq == seq)
+            data = _personal(payload)
+            await db.execute(update(t.personal).where(here).values(data=_dump(data)) if data else delete(t.personal).where(here))
+        return []
+
+    async def _remember(self, db: AsyncConnection, room_id: str, erasure: Erasure, at: float) -> None:
+        target = f"{erasure.what}:{erasure.id}"
+        known = select(t.erasures.c.at).where(t.erasures.c.room_id == room_id, t.erasures.c.target == target)
+        if await db.scalar(known) is None:
+            await db.execute(insert(t.erasures).values(room_id=room_id, target=target, at=at))
+
+    async def _erasures(self, db: AsyncConnection, room_id: str) -> list[Erasure]:
+        rows = await db.scalars(select(t.erasures.c.target).where(t.erasures.c.room_id == room_id))
+        return [_erasure(target) for target in rows]
+
+    async def _recordings(self, db: AsyncConnection, room_id: str, participant_id: str) -> list[Path]:
+        """Return the files of one participant's recordings, in this room and in all others of their deliberation."""
+        if self.audio_dir is None:
+            return []
+        home = select(t.participants.c.deliberation_id).where(t.participants.c.id == participant_id).scalar_subquery()
+        theirs = select(t.rooms.c.id).where(t.rooms.c.deliberation_id == home)
+        query = select(t.events.c.room_id, t.events.c.data).where(
+            t.events.c.kind == "recording.changed", or_(t.events.c.room_id == room_id, t.events.c.room_id.in_(theirs))
+        )
+        found = []
+        for room, data in (await db.execute(query)).all():
+            recorded = json.loads(data)
+            if recorded["participant_id"] == participant_id and recorded.get("file"):
+                found.append(self.audio_dir / Path(room).name / Path(recorded["file"]).name)
+        return found
+
+    # -- reading
+
+    async def _one(self, query: Select[Any]) -> RowMapping | None:
+        async with self._engines.read() as db:
+            row: RowMapping | None = (await db.execute(query)).mappings().first()
+            return row
+
+    async def _all(self, query: Select[Any]) -> Sequence[RowMapping]:
+        async with self._engines.read() as db:
+            rows: Sequence[RowMapping] = (await db.execute(query)).mappings().all()
+            return rows
+
+    async def _rooms(self, condition: Any) -> list[RoomRecord]:
+        rows = await self._all(select(t.rooms).where(condition).order_by(t.rooms.c.number, t.rooms.c.id))
+        counted = ("member.joined", "utterance.final", "statement.added")
+        query = (
+            select(t.events.c.room_id, t.events.c.kind, func.count().label("n"))
+            .where(t.events.c.kind.in_(counted), t.events.c.room_id.in_(select(t.rooms.c.id).where(condition)))
+            .group_by(t.events.c.room_id, t.events.c.kind)
+        )
+        counts = {(row["room_id"], row["kind"]): int(row["n"]) for row in await self._all(query)}
+        return [_room(row, tuple(counts.get((row["id"], kind), 0) for kind in counted)) for row in rows]
+
+
+# -- rows and records
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _personal(payload: Payload) -> dict[str, Any] | None:
+    """Return the personal fields as JSON data; None where nothing is there."""
+    fields = payload.personal_fields()
+    data = payload.model_dump(mode="json", include=set(fields)) if fields else {}
+    return data if any(value is not None for value in data.values()) else None
+
+
+def _split(room_id: str, event: Event, payload: Payload) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return an event's row and the row of its personal fields."""
+    key = {"room_id": room_id, "seq": event.seq}
+    data = payload.model_dump(mode="json", exclude={"kind", *payload.personal_fields()})
+    row = {**key, "at": event.at, "actor": event.actor, "kind": event.kind, "data": _dump(data)}
+    personal = _personal(payload)
+    if personal is None:
+        return row, None
+    return row, {**key, "owner": payload.owner, "subject": payload.subject, "data": _dump(personal)}
+
+
+def _join_all(rows: Iterable[RowMapping]) -> list[Event]:
+    return [_join(row) for row in rows]
+
+
+def _join(row: RowMapping) -> Event:
+    kind = PAYLOAD_TYPES[row["kind"]]
+    data: dict[str, Any] = {**json.loads(row["data"]), **dict.fromkeys(kind.personal_fields())}
+    if row["personal"] is not None:
+        data |= json.loads(row["personal"])
+    payload: Payload = kind.model_validate(data)  # type: ignore[assignment]  # every type in the table is one of the union
+    return Event(row["seq"], row["at"], row["actor"], payload)
+
+
+def _deliberation(row: RowMapping) -> DeliberationRecord:
+    return DeliberationRecord(row["id"], parse_design(json.loads(row["design"])), row["created_at"], row["closed_at"])
+
+
+def _participant(row: RowMapping) -> ParticipantRecord:
+    personal: Mapping[str, Any] = json.loads(row["personal"]) if row["personal"] else {"name": None, "segments": {}}
+    return ParticipantRecord(
+        participant_id=row["id"],
+        deliberation_id=row["deliberation_id"],
+        joined_at=row["joined_at"],
+        name=personal["name"],
+        language=row["language"],
+        consent=json.loads(row["consent"]),
+        consent_version=row["consent_version"],
+        segments=personal["segments"],
+        answers=json.loads(row["answers"]),
+        mode=row["mode"],
+        cohort=row["cohort"],
+        simulated=row["simulated"],
+        room_id=row["room_id"],
+        withdrawn_at=row["withdrawn_at"],
+    )
+
+
+def _room(row: RowMapping, counts: tuple[int, ...]) -> RoomRecord:
+    return RoomRecord(
+        row["id"],
+        row["deliberation_id"],
+        row["number"],
+        row["round"],
+        row["practice"],
+        row["arm"],
+        row["opened_at"],
+        row["closed_at"],
+        row["last_seq"],
+        *counts,
+    )
+
+
+def _link(row: RowMapping) -> LinkRecord:
+    return LinkRecord(
+        row["id"],
+        row["role"],
+        row["deliberation_id"],
+        row["participant_id"],
+        row["issued_at"],
+        row["expires_at"],
+        row["revoked_at"],
+    )
+
+
+def _erasure(target: str) -> Erasure:
+    what, _, id = target.partition(":")
+    kinds: dict[str, Literal["subject", "words", "name", "audio"]] = {
+        "subject": "subject",
+        "words": "words",
+        "name": "name",
+        "audio": "audio",
+    }
+    return Erasure(kinds[what], id)
+
+
+def _unlink(paths: Iterable[Path]) -> None:
+    with translated():
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _no_deliberation() -> NotFound:
+    return NotFound("no_such_deliberation", "There is no such deliberation.", "Check the link you were given.")
