@@ -101,6 +101,7 @@ class Peer:
         self._fir_number = 0
         self._dtls: compat.DtlsSession | None = None
         self._closed = asyncio.Event()
+        self._patience: asyncio.Timeout | None = None
         turn = config.turn_server
         self._agent = compat.IceAgent(
             ports,
@@ -169,7 +170,7 @@ class Peer:
     async def run(self) -> None:
         """Connect, then stay until the connection ends; the owner's task. Always leaves the peer closed."""
         try:
-            async with asyncio.timeout(self._config.connect_seconds):
+            async with asyncio.timeout(0 if self._closed.is_set() else self._config.connect_seconds) as self._patience:
                 self._agent.remote_username, self._agent.remote_password = self._offer.ufrag, self._offer.password
                 await self._agent.connect()
                 assert self._dtls is not None, "answer() comes before run()"
@@ -181,8 +182,9 @@ class Peer:
             self._move("connected")
             await self._closed.wait()
         except (ConnectionError, TimeoutError) as error:
-            log.info("media peer did not connect", member=self.member_id, error=type(error).__name__)
-            self._move("failed")
+            if not self._closed.is_set():
+                log.info("media peer did not connect", member=self.member_id, error=type(error).__name__)
+                self._move("failed")
         finally:
             await self._release()
             self._move("closed")
@@ -208,8 +210,10 @@ class Peer:
         self._owner.peer_changed(self, state)
 
     def stop(self) -> None:
-        """Ask `run` to end."""
+        """Ask `run` to end, also while it is still connecting."""
         self._closed.set()
+        if self._patience is not None and self.state == "connecting" and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     # Paths
 

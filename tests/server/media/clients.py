@@ -1,0 +1,127 @@
+"""Clients for the media tests: aiortc peers and a page for Chromium that offers the way the room's page does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
+
+from server.media import MediaConfig, MediaRoom
+from server.media.model import ConnectionChanged, MediaChange
+from transcription.decode import AudioPacket
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=15",
+    "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+PAGE = """<!doctype html><script>
+window.join = async (member, slots) => {
+  if (window.pc) window.pc.close();
+  const pc = window.pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
+  const media = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 320, height: 180}});
+  pc.addTransceiver(media.getAudioTracks()[0], {direction: "sendonly"});
+  pc.addTransceiver(media.getVideoTracks()[0], {direction: "sendonly", sendEncodings: [{scalabilityMode: "L1T3"}]});
+  for (let i = 0; i < slots; i++) {
+    pc.addTransceiver("audio", {direction: "recvonly"});
+    pc.addTransceiver("video", {direction: "recvonly"});
+  }
+  pc.ontrack = ({track}) => {
+    const element = document.createElement(track.kind);
+    element.autoplay = true; element.srcObject = new MediaStream([track]); document.body.append(element);
+  };
+  await pc.setLocalDescription();
+  const answer = await (await fetch("/offer/" + member, {method: "POST", body: pc.localDescription.sdp})).text();
+  await pc.setRemoteDescription({type: "answer", sdp: answer});
+};
+window.received = async () => {
+  const found = {frames: 0, samples: 0, energy: 0, lost: 0, freezes: 0};
+  (await window.pc.getStats()).forEach(s => {
+    if (s.type !== "inbound-rtp") return;
+    found.frames += s.framesDecoded || 0;
+    found.samples += s.totalSamplesReceived || 0;
+    found.energy += s.totalAudioEnergy || 0;
+    found.lost += s.packetsLost || 0;
+    found.freezes += s.totalFreezesDuration || 0;
+  });
+  return found;
+};
+</script><body></body>"""
+
+
+class Heard:
+    """Everything a room reported, for waiting on conditions instead of on time."""
+
+    def __init__(self) -> None:
+        self.changes: list[MediaChange] = []
+        self.audio: list[AudioPacket] = []
+
+    def states(self, member_id: str) -> list[str]:
+        return [c.state for c in self.changes if isinstance(c, ConnectionChanged) and c.member_id == member_id]
+
+
+@asynccontextmanager
+async def media_room(config: MediaConfig | None = None) -> AsyncIterator[tuple[MediaRoom, Heard]]:
+    heard = Heard()
+    config = config or MediaConfig(udp_ports=(0, 0), addresses=("127.0.0.1",))
+    room = MediaRoom("room", config, on_audio=heard.audio.append, on_change=heard.changes.append)
+    try:
+        yield room, heard
+    finally:
+        await room.close()
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for a condition of the real network; fails with the condition's source line after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+class AiortcClient:
+    """An independent WebRTC implementation as a member: counts what it decodes, by m-line."""
+
+    def __init__(
+        self, room: MediaRoom, member_id: str, *, slots: int = 2, audio: bool = True, video: bool = True
+    ) -> None:
+        self.room, self.member_id = room, member_id
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self.decoded: Counter[str] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+        for kind, wanted, track in (("audio", audio, AudioStreamTrack), ("video", video, VideoStreamTrack)):
+            if wanted:
+                self.pc.addTransceiver(track(), direction="sendonly")
+            else:
+                self.pc.addTransceiver(kind, direction="inactive")
+        for _ in range(slots):
+            self.pc.addTransceiver("audio", direction="recvonly")
+            self.pc.addTransceiver("video", direction="recvonly")
+        self.pc.on("track", self._track)
+
+    def _track(self, track: MediaStreamTrack) -> None:
+        mid = next(t.mid for t in self.pc.getTransceivers() if t.receiver.track is track)
+        self._tasks.append(asyncio.create_task(self._count(track, mid)))
+
+    async def _count(self, track: MediaStreamTrack, mid: str) -> None:
+        with suppress(MediaStreamError):
+            while True:
+                await track.recv()
+                self.decoded[mid] += 1
+
+    async def join(self) -> AiortcClient:
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        answer = await self.room.connect(self.member_id, self.pc.localDescription.sdp)
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        return self
+
+    async def leave(self) -> None:
+        await self.pc.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
