@@ -1,0 +1,272 @@
+"""The composition root: the only place that chooses implementations and puts a server together.
+
+`serve` runs one node until it is told to stop. Order matters: storage before rooms, rooms before the port opens (people must not meet a server
+that does not know them yet), and the reverse at the end, within ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+from facilitator.agent import RoomFacilitator
+from facilitator.llm import LanguageModel
+from facilitator.openai_llm import OpenAIModel
+
+from deliberation.design import Design
+from deliberation.errors import ParleyError, Unavailable
+from deliberation.events import AI, Payload
+from server import children, ice, tls
+from server.bus import Bus
+from server.clock import now
+from server.http import keys
+from server.http.auth import Auth
+from server.http.routes import setup_routes
+from server.ids import new_id
+from server.media.model import MediaConfig
+from server.rooms.hearing import Hearing
+from server.rooms.media import RoomMedia
+from server.rooms.recording import Recording
+from server.rooms.registry import Registry
+from server.rooms.room import Room
+from server.settings import Settings
+from server.signalling.handlers import Handlers
+from server.storage.store import Store
+from server.valkey import EmbeddedValkey
+from server.work_streams import RedisWorkQueue
+from transcription.decode import AudioPacket
+from transcription.settings import TranscriptionSettings
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is known once the server listens."""
+
+    url: str
+    links: dict[str, dict[str, str]]  # deliberation id → join, monitor, review, outcome
+    admin_url: str
+    admin_is_new: bool
+
+
+def transcription_settings(settings: Settings) -> TranscriptionSettings:
+    """Return the recogniser's settings, as the server's settings choose them."""
+    return TranscriptionSettings(
+        model=settings.speech_model,
+        device=settings.speech_device,
+        threads_per_worker=settings.worker_threads,
+        cache_dir=settings.data_dir / "models",
+        spill_dir=settings.data_dir / "spill",
+    )
+
+
+def media_config(settings: Settings) -> MediaConfig:
+    """Return the media plane's settings."""
+    return MediaConfig(
+        udp_ports=(settings.udp_port_min, settings.udp_port_max),
+        public_addresses=(settings.public_address,) if settings.public_address else (),
+    )
+
+
+def language_model(settings: Settings) -> LanguageModel | None:
+    """Return the configured language model, or None: rules, templates and extraction then do all the work."""
+    if not settings.llm_model:
+        return None
+    return OpenAIModel(
+        base_url=settings.llm_base_url,
+        model=settings.llm_model,
+        api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+        timeout_seconds=settings.llm_timeout_seconds,
+    )
+
+
+def database_url(settings: Settings) -> str:
+    """Return the database's URL: SQLite in the data folder unless another is set."""
+    return settings.database_url or f"sqlite:///{(settings.data_dir / 'parley.db').resolve()}"
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Take the port. Raises `Unavailable("port_in_use")` with a way out."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((settings.host, settings.port))
+    except OSError as error:
+        taken.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Unavailable(
+                "port_in_use", f"Port {settings.port} is in use.", "Choose another one with --port, or stop its user."
+            ) from None
+        raise Unavailable(
+            "cannot_listen", f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}."
+        ) from None
+    return taken
+
+
+def base_url(settings: Settings, port: int) -> str:
+    """Return how browsers reach this server."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    scheme = "https" if settings.tls == "auto" else "http"
+    host = "localhost" if settings.host in ("127.0.0.1", "::1", "0.0.0.0", "::") else settings.host
+    if settings.host in ("0.0.0.0", "::") and settings.tls == "auto":
+        host = next((n for n in tls.local_names() if n.count(".") == 3 and not n.startswith("127.")), host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def serve(
+    settings: Settings,
+    designs: Sequence[Design],
+    stop: asyncio.Event,
+    on_ready: Callable[[Ready], None] = lambda _: None,
+) -> None:
+    """Run a node until `stop` is set. Raises `ParleyError` where it cannot start."""
+    listening = bind(settings)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            redis_url = await stack.enter_async_context(_redis(settings))
+            store = await Store.open(database_url(settings), settings.data_dir / "audio")
+            stack.push_async_callback(store.close)
+            auth = await Auth.open(settings, store)
+            bus = await stack.enter_async_context(Bus(redis_url))
+            work = await stack.enter_async_context(RedisWorkQueue(redis_url, new_id()))
+            companions = children.Companions()
+            stack.push_async_callback(companions.close)
+            model = language_model(settings)
+            port = listening.getsockname()[1]
+            url = base_url(settings, port)
+            local = f"{'https' if settings.tls == 'auto' else 'http'}://127.0.0.1:{port}"
+
+            async def start_partner(participant_id: str, deliberation_id: str) -> None:
+                token = await auth.issue_participant(deliberation_id, participant_id)
+                await companions.start(
+                    ["simulation.partner"], {"PARLEY_PARTNER_URL": local, "PARLEY_PARTNER_TOKEN": token}
+                )
+
+            def equip(room: Room) -> RoomMedia:
+                hearing = Hearing(room, work, transcription_settings(settings))
+                recording = Recording(room, settings.data_dir / "audio")
+
+                def on_audio(packet: AudioPacket) -> None:
+                    hearing.push(packet)
+                    recording.push(packet)
+
+                media = RoomMedia(room, media_config(settings), on_audio)
+                room.parts = [media, hearing, recording]
+                mode = room.state.facilitation.mode
+                if mode != "off":
+
+                    async def act(payloads: Sequence[Payload]) -> None:
+                        await room.add(payloads, AI)
+
+                    room.facilitator = RoomFacilitator(model if mode == "model" else None, act, new_id, now)
+                return media
+
+            registry = Registry(store, equip, start_partner)
+            handlers = Handlers(registry, auth.verify, lambda: ice.ice_servers(settings, now()))
+            app = web.Application(client_max_size=4 * 1024 * 1024)
+            app[keys.SETTINGS] = settings
+            app[keys.STORE] = store
+            app[keys.AUTH] = auth
+            app[keys.BUS] = bus
+            app[keys.LIVE_ROOMS] = registry
+            app[keys.HANDLERS] = handlers
+            app[keys.PUBLIC_URL] = url
+            setup_routes(app)
+
+            links = {}
+            for design in designs:
+                await _ensure(store, design)
+                links[design.id] = await auth.links_of(design.id, url)
+
+            async with asyncio.TaskGroup() as group:
+                rooms_ready = asyncio.Event()
+                rooms = group.create_task(registry.run(rooms_ready))
+                beside = [group.create_task(_purge(store))]
+                if settings.workers:
+                    environment = worker_environment(settings, redis_url)
+                    beside.append(
+                        group.create_task(children.keep_running(["server", "worker"], environment, settings.workers))
+                    )
+                await rooms_ready.wait()
+                runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+                await runner.setup()
+                context = tls.self_signed(settings.data_dir / "tls") if settings.tls == "auto" else None
+                await web.SockSite(runner, listening, ssl_context=context, backlog=256).start()
+                on_ready(Ready(url, links, auth.admin_url(url), auth.admin_is_new))
+                await stop.wait()
+                log.info("stopping")
+                registry.stop()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_SECONDS):
+                        await asyncio.shield(rooms)
+                rooms.cancel()
+                await runner.cleanup()
+                for task in beside:
+                    task.cancel()
+    finally:
+        listening.close()
+
+
+def worker_environment(settings: Settings, redis_url: str) -> dict[str, str]:
+    """Return what a worker process needs to know."""
+    return {
+        "PARLEY_REDIS_URL": redis_url,
+        "PARLEY_DATA_DIR": str(settings.data_dir.resolve()),
+        "PARLEY_SPEECH_MODEL": settings.speech_model,
+        "PARLEY_SPEECH_DEVICE": settings.speech_device,
+        "PARLEY_WORKER_THREADS": str(settings.worker_threads),
+        "PARLEY_LOG_FORMAT": settings.log_format,
+        "PARLEY_LOG_LEVEL": settings.log_level,
+    }
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[str]:
+    """Give the operator's Redis, or an embedded Valkey that is kept running."""
+    if settings.redis_url:
+        yield settings.redis_url
+        return
+    valkey = EmbeddedValkey(settings.data_dir)
+    url = await asyncio.to_thread(valkey.start)
+    watch = asyncio.create_task(valkey.watch(), name="embedded valkey")
+    try:
+        yield url
+    finally:
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
+        await asyncio.to_thread(valkey.stop)
+
+
+async def _ensure(store: Store, design: Design) -> None:
+    """Make a deliberation from a design file, or bring its design up to date for the rooms to come."""
+    try:
+        known = await store.deliberation(design.id)
+    except ParleyError:
+        await store.create_deliberation(design, now())
+        return
+    if known.design != design:
+        await store.replace_design(design)
+
+
+async def _purge(store: Store) -> None:
+    """Erase, once an hour, what has been kept as long as its design says."""
+    while True:
+        try:
+            await store.purge_expired(now())
+        except ParleyError as error:
+            log.warning("retention could not be applied", code=error.code)
+        await asyncio.sleep(3600)
