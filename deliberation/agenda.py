@@ -5,17 +5,21 @@ Pure: state and time in, payloads out. Called by the room once a second and afte
 
 from __future__ import annotations
 
-from deliberation.events import Payload, RoomClosed, StageEnded, StageExtended, StageStarted
+from deliberation.events import Payload, RoomClosed, StageEnded, StageExtended, StageStarted, StatementAdded
 from deliberation.state import RoomState
 
 ABANDONED_SECONDS = 600.0  # a room in which nobody has been present for this long is closed
 
 
-def start_stage(state: RoomState, index: int, now: float) -> Payload:
-    """Return the start of the agenda's stage `index`."""
+def start_stage(state: RoomState, index: int, now: float) -> list[Payload]:
+    """Return the start of the agenda's stage `index`, with the statements that the design puts to the vote in it."""
     stage = state.plan.agenda[index]
     ends_at = now + stage.minutes * 60 if stage.minutes is not None else None
-    return StageStarted(stage_id=stage.id, index=index, ends_at=ends_at)
+    seeds = [
+        StatementAdded(statement_id=f"{stage.id}-seed-{number}", participant_id=None, text=text, origin="seed")
+        for number, text in enumerate(stage.seed_statements, 1)
+    ]
+    return [StageStarted(stage_id=stage.id, index=index, ends_at=ends_at), *seeds]
 
 
 def next_stage(state: RoomState, now: float, why: str) -> list[Payload]:
@@ -25,7 +29,7 @@ def next_stage(state: RoomState, now: float, why: str) -> list[Payload]:
     following = state.stage.index + 1
     if following >= len(state.plan.agenda):
         return [ended, RoomClosed(reason="finished")]
-    return [ended, start_stage(state, following, now)]
+    return [ended, *start_stage(state, following, now)]
 
 
 def majority(count: int, of: int) -> bool:
@@ -59,7 +63,7 @@ def due(state: RoomState, now: float) -> list[Payload]:
     clock = state.stage
     if clock is None:
         enough = 1 if state.practice else state.plan.groups.min_size
-        return [start_stage(state, 0, now)] if len(present) >= enough or now - state.opened_at >= 60 else []
+        return start_stage(state, 0, now) if len(present) >= enough or now - state.opened_at >= 60 else []
     time = state.facilitation.time
     if majority(len(state.ready & present), len(present)) and now - clock.started_at >= time.min_stage_seconds:
         return next_stage(state, now, "ready")
