@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["audio", "video"]
@@ -91,7 +92,32 @@ class QualityChanged:
     why: Literal["connection", "choice", "recovered"]
 
 
-MediaChange = SlotsChanged | ConnectionChanged | QualityChanged
+@dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """A member's recording could not be written and has ended; what was written stays."""
+
+    member_id: str
+    why: str
+
+
+MediaChange = SlotsChanged | ConnectionChanged | QualityChanged | RecordingFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A finished recording of one member's sound. Its first sample is at `started_at`, whatever was said when."""
+
+    member_id: str
+    path: Path
+    started_at: float
+    """Room time, seconds."""
+    seconds: float
+    gaps: tuple[tuple[float, float], ...]
+    """(start, end) in room time of silence that stands for packets that never came, the newest 1,000."""
+    late: int
+    """Packets left out because they came too late."""
+    dropped: int
+    """Packets left out because the disk was behind."""
 
 
 @dataclass(frozen=True, slots=True)

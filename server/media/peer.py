@@ -186,6 +186,7 @@ class Peer:
                 log.info("media peer did not connect", member=self.member_id, error=type(error).__name__)
                 self._move("failed")
         finally:
+            self._patience = None
             await self._release()
             self._move("closed")
 
@@ -212,7 +213,7 @@ class Peer:
     def stop(self) -> None:
         """Ask `run` to end, also while it is still connecting."""
         self._closed.set()
-        if self._patience is not None and self.state == "connecting" and not self._patience.expired():
+        if self._patience is not None and self.state == "connecting":
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     # Paths
