@@ -156,7 +156,8 @@ class Outbox:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path.write_bytes(waiting.item.to_bytes())
             except OSError as error:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
                 _log.error("finals stay in memory, they cannot be put on disk", error=error.strerror)
                 return
             waiting.item = None

@@ -27,7 +27,7 @@ _FRAME_LENGTH = FRAME * _STEP
 _INBOX_PACKETS = 1000
 _LEAD_IN = round(0.08 * RATE)
 """An Opus decoder is in step after 80 ms (RFC 7845, section 4.2)."""
-_PRE_ROLL_PACKETS = 25
+_PRE_ROLL_PACKETS = 18
 _IDLE_GAP = round(0.1 * RATE)
 _LONGEST_FILL = RATE
 _SILENT_AFTER_SECONDS = 0.3

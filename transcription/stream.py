@@ -106,7 +106,7 @@ class RoomTranscriber:
 
     async def run(self) -> None:
         """Transcribe until closed or cancelled."""
-        unsubscribe = self._work.subscribe(self._room_id, self._on_result)
+        unsubscribe = self._work.subscribe(self._room_id, self.take)
         self._stopped.clear()
         try:
             async with asyncio.TaskGroup() as group:
@@ -233,7 +233,8 @@ class RoomTranscriber:
             self._taken_back.append(item_id)
             self._to_send.set()
 
-    def _on_result(self, result: WorkResult) -> None:
+    def take(self, result: WorkResult) -> None:
+        """Take a result. Called by the work queue, and by tests; one that is not waited for is ignored."""
         owner = self._owners.pop(result.item_id, None)
         if owner is None:
             return
