@@ -196,9 +196,9 @@ class RedisWorkSource:
     ) -> None:
         """Leave the groups, if Redis is there to be told, and close the connections."""
         with suppress(RedisError, OSError, TimeoutError):
+            await self._redis.delete(f"{_WORKERS}{self.worker}")
             for work in KINDS:
                 await self._leave(work, self.worker)
-            await self._redis.delete(f"{_WORKERS}{self.worker}")
         await self._redis.aclose()
 
     async def take(self, kinds: Sequence[Kind], limit: int, wait_seconds: float) -> list[Claim]:
