@@ -111,6 +111,7 @@ class Times:
     welcome_at: float | None = None
     seated_at: float | None = None
     media_at: float | None = None
+    first_video_at: float | None = None
     connections: int = 0
 
 
@@ -146,7 +147,6 @@ class Participant:
         self.ended: str | None = None
         self.error: ErrorMessage | None = None
         self.times = Times()
-        self.active = True
         self.spoken: list[Spoken] = []
         self._practice = practice
         self._on_message = on_message
@@ -161,6 +161,7 @@ class Participant:
         self._last_id = 0
         self._changed = asyncio.Event()
         self._offer_due = asyncio.Event()
+        self._frozen = False
         self._paused = asyncio.Event()
         self._paused.set()
         self._task: asyncio.Task[None] | None = None
@@ -237,6 +238,18 @@ class Participant:
             await asyncio.sleep(seconds)
         finally:
             self._paused.set()
+
+    async def freeze(self, seconds: float) -> None:
+        """Stand still for so long: the socket stays open, but no heartbeat and no media come."""
+        self._frozen = True
+        try:
+            await self._close_media()
+            await asyncio.sleep(seconds)
+        finally:
+            self._frozen = False
+            self._offer_due.set()
+        with contextlib.suppress(Unavailable):
+            await self._send(Ping(sent_at=time.time()))
 
     # -- the connection
 
@@ -340,7 +353,7 @@ class Participant:
         self._data = apply_patch(self._data, message.patch)
         self.view = read_view(self._data)
         self.times.seated_at = self.times.seated_at or time.time()
-        if self.media is None and self.view.closed_at is None:
+        if self.media is None and self.view.closed_at is None and not self._frozen:
             self._offer_due.set()
 
     async def _hang_up(self) -> None:
@@ -376,9 +389,9 @@ class Participant:
     async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(self._welcome.heartbeat_seconds if self._welcome else 1.0)
-            if self._welcome:
+            if self._welcome and not self._frozen:
                 with contextlib.suppress(Unavailable):
-                    await self._send(Ping(sent_at=time.time(), active=self.active))
+                    await self._send(Ping(sent_at=time.time()))
 
     # -- media
 
@@ -400,7 +413,7 @@ class Participant:
         assert self._welcome is not None, "a room is entered after the welcome"
         voice = None if self._listen_only else SpeechTrack()
         picture = None if voice is None else PictureTrack(self._hue, lambda: voice.level < 127)
-        media = Media(self._welcome.slots, voice, picture)
+        media = Media(self._welcome.slots, voice, picture, self._on_first_frame)
         self.voice, self.media = voice, media
 
         def on_state() -> None:
@@ -418,6 +431,11 @@ class Participant:
         assert isinstance(reply, MediaAnswer)
         await media.answer(reply.sdp)
         await self._send(MediaState(microphone=voice is not None, camera=picture is not None))
+
+    def _on_first_frame(self, line: Line) -> None:
+        if line.kind == "video" and self.times.first_video_at is None:
+            self.times.first_video_at = line.first_frame_at
+            self._notice()
 
     async def _close_media(self) -> None:
         media, self.media, self.voice, self.slots = self.media, None, None, ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,8 +48,9 @@ class Line:
 class _Receiver:
     """Stands in for aiortc's receiver at the transport: counts packets and reports their loss (RFC 3550, section 6.4.2)."""
 
-    def __init__(self, line: Line, transceiver: RTCRtpTransceiver) -> None:
+    def __init__(self, line: Line, transceiver: RTCRtpTransceiver, on_first_frame: Callable[[Line], None]) -> None:
         self.line = line
+        self._on_first_frame = on_first_frame
         self._transceiver = transceiver
         self._streams: dict[int, StreamStatistics] = {}
         receiver: Any = transceiver.receiver
@@ -86,6 +87,7 @@ class _Receiver:
                 line.frames += 1
         if line.first_frame_at is None and line.frames:
             line.first_frame_at = line.last_at
+            self._on_first_frame(line)
 
     async def report(self) -> None:
         reports = [
@@ -118,7 +120,14 @@ def _starts_keyframe(payload: bytes) -> bool:
 class Media:
     """One connection. `speech` and `picture` None: this bot only listens (and is not seen)."""
 
-    def __init__(self, slots: int, speech: SpeechTrack | None, picture: PictureTrack | None) -> None:
+    def __init__(
+        self,
+        slots: int,
+        speech: SpeechTrack | None,
+        picture: PictureTrack | None,
+        on_first_frame: Callable[[Line], None] = lambda _: None,
+    ) -> None:
+        self._on_first_frame = on_first_frame
         self.peer = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.lines: dict[str, Line] = {}
         self._receivers: list[_Receiver] = []
@@ -144,7 +153,7 @@ class Media:
         for transceiver in self._incoming:
             line = Line(str(transceiver.mid), transceiver.kind)
             self.lines[line.mid] = line
-            self._receivers.append(_Receiver(line, transceiver))
+            self._receivers.append(_Receiver(line, transceiver, self._on_first_frame))
         return str(self.peer.localDescription.sdp)
 
     async def answer(self, sdp: str) -> None:
@@ -165,11 +174,6 @@ class Media:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reports
         await self.peer.close()
-
-
-def first_frame_at(lines: Sequence[Line], kind: str = "video") -> float | None:
-    """Return when the first picture (or sound) of anybody came, Unix seconds."""
-    return min((line.first_frame_at for line in lines if line.kind == kind and line.first_frame_at), default=None)
 
 
 def _send_levels(sender: Any, track: SpeechTrack) -> None:
