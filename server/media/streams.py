@@ -133,8 +133,9 @@ class Subscription:
         self._next_number = random.randrange(1, 1 << 15)
         self._next_timestamp = random.randrange(1 << 32)
         self._stopped_at: float | None = None
-        self._next_picture = random.randrange(1 << 15)
-        self._next_tl0 = random.randrange(1 << 8)
+        # None: the first source's picture numbers are taken as they are, which spares their rewriting.
+        self._next_picture: int | None = None
+        self._next_tl0: int | None = None
         self._rtx_number = random.randrange(1, 1 << 15)
         self._resent: dict[int, float] = {}
         self.packets = 0
@@ -147,8 +148,9 @@ class Subscription:
 
     def start(self, source: int, timestamp: int, at: float, vp8: Vp8Descriptor) -> None:
         """Continue this stream with the packet `source` of the track, as if there had been no other track before."""
-        self.numbers.restart(source, self._next_number, self._next_picture - vp8.picture_id if vp8.picture_at else 0)
-        self.tl0_shift = self._next_tl0 - vp8.tl0 if vp8.tl0_at else 0
+        picture_shift = self._next_picture - vp8.picture_id if self._next_picture is not None and vp8.picture_at else 0
+        self.numbers.restart(source, self._next_number, picture_shift)
+        self.tl0_shift = self._next_tl0 - vp8.tl0 if self._next_tl0 is not None and vp8.tl0_at else 0
         elapsed = 0.0 if self._stopped_at is None else max(0.001, at - self._stopped_at)
         self.timestamp_shift = self._next_timestamp + int(elapsed * self.clock_rate) - timestamp
         self.source_started = True
