@@ -99,7 +99,10 @@ class Privacy(_Part):
 
 
 class Turns(_Part):
-    """The speaker queue. `seconds` None: no turn timer; overtime mutes only with `mute_overtime`."""
+    """The speaker queue. `seconds` None: no turn timer, and who has waited `hand_wait_seconds` is named instead.
+
+    Overtime mutes only with `mute_overtime`.
+    """
 
     seconds: float | None = Field(45, ge=20, le=180)
     short_seconds: float = Field(10, ge=5, le=60)
@@ -107,6 +110,7 @@ class Turns(_Part):
     grace_seconds: float = Field(10, ge=0)
     protected_seconds: float = Field(30, ge=0)
     mute_overtime: bool = False
+    hand_wait_seconds: float = Field(30, ge=5)
 
 
 class Balance(_Part):

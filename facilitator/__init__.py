@@ -1,1 +1,1 @@
-"""The facilitator: rules first, a language model where one is configured."""
+"""The AI facilitator: rules that decide, words that explain, and a language model that is only asked for drafts and labels."""
