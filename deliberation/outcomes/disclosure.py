@@ -36,7 +36,9 @@ def public(figures: Any, minimum: int = MINIMUM) -> Any:
             others = [i for i, entry in enumerate(figures) if not small[i] and _people(entry) is not None]
             if others and not _are_separate(figures):
                 small[min(others, key=lambda i: _people(figures[i]) or 0)] = True
-        return [_suppressed(entry) if gone else public(entry, minimum) for entry, gone in zip(figures, small, strict=True)]
+        shown = [public(entry, minimum) for entry, gone in zip(figures, small, strict=True) if not gone]
+        # Behind the others and by name: a place in a ranking would tell the figure.
+        return shown + sorted((_suppressed(e) for e, gone in zip(figures, small, strict=True) if gone), key=repr)
     return figures
 
 

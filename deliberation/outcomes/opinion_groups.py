@@ -42,9 +42,10 @@ class KState:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Polis's own numbers (`conversation.clj`), except `k_margin` and `vague_passes`, which are ours.
+    """Polis's own numbers (`conversation.clj`), except `k_margin`, `min_seen` and `vague_passes`, which are ours.
 
     The smallest k whose silhouette is within `k_margin` of the best is taken: smaller differences change with the random seed.
+    A statement seen by fewer than `min_seen` is neither consensus nor agenda.
 
     `groups` forces k; `groups_from` takes the groups from a segment of the votes instead of finding them; `previous` carries the
     stability rule's memory; `vague` adds statements that a facilitator or model marked as agreed but vague.
@@ -58,6 +59,7 @@ class Settings:
     k_margin: float = 0.02
     representative: int = 5
     vague_passes: float = 0.25
+    min_seen: int = 5
     groups: int | None = None
     groups_from: str = ""
     previous: KState | None = None
@@ -174,6 +176,7 @@ def opinion_groups(matrix: JudgementMatrix, settings: Settings = Settings()) -> 
     ids = sorted({str(label) for label in labels if label}, key=lambda name: (len(name), name))
     votes = _group_votes(matrix, labels, ids)
     statements = _statements(matrix, ids, votes)
+    judged = [statement for statement in statements if statement.people >= settings.min_seen]
     grouped = tuple(str(label) for label in labels)
     groups = tuple(
         Group(
@@ -185,8 +188,8 @@ def opinion_groups(matrix: JudgementMatrix, settings: Settings = Settings()) -> 
     )
     return OpinionMap(
         enough=bool(groups), note=note, people=people, people_grouped=sum(group.people for group in groups), groups=groups,
-        silhouettes=silhouettes, stability=state, statements=statements, consensus=_consensus(statements, len(ids)),
-        next_agenda=_next_agenda(statements, settings), rows=MapRows(matrix.participants, points[:, 0], points[:, 1], grouped),
+        silhouettes=silhouettes, stability=state, statements=statements, consensus=_consensus(judged, len(ids)),
+        next_agenda=_next_agenda(judged, settings), rows=MapRows(matrix.participants, points[:, 0], points[:, 1], grouped),
     )
 
 
