@@ -66,6 +66,10 @@ class Attendance:
         """Note a sign of life: a heartbeat, a command, media."""
         self.of(member_id, now).seen_at = now
 
+    def last_seen(self) -> dict[str, float]:
+        """Return when each member last gave a sign of life."""
+        return {member_id: presence.seen_at for member_id, presence in self.members.items()}
+
     def due(self, state: RoomState, now: float) -> list[Payload]:
         """Return who has gone away or come back.
 

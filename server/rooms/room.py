@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,8 +51,8 @@ class Log(Protocol):
 class Facilitator(Protocol):
     """What a room needs of its facilitator."""
 
-    def tick(self, state: RoomState, now: float) -> list[Payload]:
-        """Return what the rules want to happen at `now`."""
+    def tick(self, state: RoomState, now: float, last_seen: Mapping[str, float]) -> list[Payload]:
+        """Return what the rules want to happen at `now`; `last_seen` is when each member last gave a sign of life."""
         ...
 
     def observe(self, state: RoomState) -> None:
@@ -265,7 +265,7 @@ class Room:
         if self.facilitator is None:
             return []
         try:
-            return self.facilitator.tick(self.state, at)
+            return self.facilitator.tick(self.state, at, self.attendance.last_seen())
         except Exception:
             metrics.FAILURES.labels(part="rules").inc()
             log.exception("facilitator rules failed", room=self.room_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -180,7 +180,7 @@ async def test_a_part_that_fails_is_started_again_and_the_room_goes_on() -> None
             pass
 
     class Rules:
-        def tick(self, state: RoomState, at: float) -> list[Payload]:
+        def tick(self, state: RoomState, at: float, last_seen: Mapping[str, float]) -> list[Payload]:
             raise RuntimeError("broken rules")
 
         def observe(self, state: RoomState) -> None:
