@@ -131,6 +131,9 @@ class BandwidthCap:
         if loss > self.LOSS_UP:
             self._calm_since = at
         elif at - self._calm_since >= self._quiet:
+            if self._raised_at is not None:
+                # The step before held, so that the next may come sooner.
+                self._quiet = max(self.QUIET[0], self._quiet / 2)
             self.bits_per_second *= self.STEP
             self._calm_since = self._raised_at = at
             if self.bits_per_second > 1.2 * demand:
@@ -139,7 +142,7 @@ class BandwidthCap:
     def _lower(self, at: float, sent: float, estimate: float | None, loss: float) -> None:
         if self._raised_at is not None:
             failed = at - self._raised_at < 10.0
-            self._quiet = min(self.QUIET[1], self._quiet * 2) if failed else self.QUIET[0]
+            self._quiet = min(self.QUIET[1], self._quiet * 2) if failed else self._quiet
             self._raised_at = None
         lowered = sent * (1 - 0.5 * loss) if estimate is None else min(sent, estimate)
         known = self.bits_per_second
