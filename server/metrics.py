@@ -1,6 +1,6 @@
-"""The server's Prometheus metrics, in one registry of their own.
+"""What the server counts and times: one registry and its metric objects, imported by whoever has something to count.
 
-Labels never carry ids, names or words. Imported by whoever has something to count; served by `GET /metrics`.
+No label ever names a person, a room or a deliberation, so that the numbers may be shown to whoever runs the machine.
 """
 
 from __future__ import annotations
@@ -9,24 +9,33 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 REGISTRY = CollectorRegistry()
 
-EVENTS = Counter("parley_events", "Events stored", registry=REGISTRY)
-FAILURES = Counter("parley_failures", "Parts that failed and were restarted or worked around", ["part"], registry=REGISTRY)
-ROOMS = Gauge("parley_rooms", "Rooms that run on this node", registry=REGISTRY)
-SOCKETS = Gauge("parley_sockets", "Open WebSockets", ["role"], registry=REGISTRY)
-WAITING = Gauge("parley_waiting", "People waiting for a group", registry=REGISTRY)
-MESSAGES = Counter("parley_messages", "WebSocket messages from pages", ["type"], registry=REGISTRY)
-REFUSED = Counter("parley_refused", "Requests and messages refused", ["code"], registry=REGISTRY)
+REQUESTS = Counter("parley_http_requests", "HTTP requests by route and status.", ["route", "status"], registry=REGISTRY)
+REQUEST_SECONDS = Histogram("parley_http_request_seconds", "Time to answer a request.", ["route"], registry=REGISTRY)
+REFUSED = Counter("parley_refused", "Requests and messages refused, by error code.", ["code"], registry=REGISTRY)
+
+SOCKETS = Gauge("parley_sockets", "Open WebSockets by role.", ["role"], registry=REGISTRY)
+ROOMS_OPEN = Gauge("parley_rooms_open", "Rooms that run on this node.", registry=REGISTRY)
+MEMBERS_PRESENT = Gauge("parley_members_present", "Members who are present in rooms of this node.", registry=REGISTRY)
+WAITING = Gauge("parley_lobby_waiting", "People waiting for a group.", registry=REGISTRY)
+EVENTS = Counter("parley_events", "Events appended to rooms' logs, by kind.", ["kind"], registry=REGISTRY)
+APPEND_SECONDS = Histogram("parley_append_seconds", "Time to store a batch of events.", registry=REGISTRY)
+
+MEDIA_BYTES = Counter("parley_media_bytes", "Media bytes by direction.", ["direction"], registry=REGISTRY)
+MEDIA_PEERS = Gauge("parley_media_peers", "Connected media peers.", registry=REGISTRY)
+
 CAPTION_SECONDS = Histogram(
-    "parley_caption_final_seconds",
-    "From the end of speech to the final caption",
-    buckets=(0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 6, 10, 20, 60),
+    "parley_caption_seconds",
+    "From the end of speech to its final text.",
+    buckets=(0.25, 0.5, 1, 1.5, 2, 2.5, 3, 5, 8, 13, 20, 30),
     registry=REGISTRY,
 )
-CAPTIONS_BEHIND = Gauge("parley_captions_behind_seconds", "How far the slowest room's captions lag", registry=REGISTRY)
-WORKERS = Gauge("parley_workers", "Recogniser processes started by this node that run", registry=REGISTRY)
-MODEL_CALLS = Counter("parley_model_calls", "Calls to the language model", ["purpose", "outcome"], registry=REGISTRY)
+TRANSCRIPTION_BEHIND = Gauge("parley_transcription_behind_seconds", "The most that captions lag.", registry=REGISTRY)
+WORKERS = Gauge("parley_workers", "Speech workers that run beside this node.", registry=REGISTRY)
+
+AI_CALLS = Counter("parley_ai_calls", "Calls to the language model, by purpose and outcome.", ["purpose", "outcome"], registry=REGISTRY)
+INTERVENTIONS = Counter("parley_interventions", "What the facilitator said, by rule.", ["rule"], registry=REGISTRY)
 
 
 def exposition() -> bytes:
-    """Return everything in Prometheus's text format."""
+    """Return all metrics in Prometheus' text format."""
     return generate_latest(REGISTRY)

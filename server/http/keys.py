@@ -1,0 +1,36 @@
+"""What HTTP handlers need from the rest of the server, as typed keys of the application. Set in server/app.py, read by handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from server.http.auth import Auth
+from server.settings import Settings
+from server.storage.store import Store
+
+
+class LiveRooms(Protocol):
+    """The rooms that run on this server. server/rooms/registry.py is one."""
+
+    async def move(self, participant_id: str, room_id: str) -> None:
+        """Seat somebody in another room. Raises `NotFound`, `Conflict` (full, closed) or `InvalidInput`."""
+
+    async def withdraw(self, participant_id: str) -> None:
+        """Append the withdrawal to every log held here with this participant, and let them go; nothing where there is none."""
+
+    async def drop_link(self, link_id: str) -> None:
+        """End the sockets that were opened with a link which is revoked now."""
+
+
+STORE: web.AppKey[Store] = web.AppKey("store", Store)
+AUTH: web.AppKey[Auth] = web.AppKey("auth", Auth)
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+ROOMS: web.AppKey[LiveRooms] = web.AppKey("rooms")
+CLOCK: web.AppKey[Callable[[], float]] = web.AppKey("clock")  # Unix seconds
+PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)  # without a slash at the end
+WEB_DIR: web.AppKey[Path] = web.AppKey("web_dir", Path)  # the built client
+READY: web.AppKey[Callable[[], dict[str, str]]] = web.AppKey("ready")  # other parts that are not ready: name → why
