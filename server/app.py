@@ -13,21 +13,22 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 from aiohttp import web
-from facilitator.agent import RoomFacilitator
-from facilitator.llm import LanguageModel
-from facilitator.openai_llm import OpenAIModel
 
 from deliberation.design import Design
 from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
+from facilitator.agent import RoomFacilitator
+from facilitator.llm import LanguageModel
+from facilitator.openai_llm import open_model
 from server import children, ice, tls
 from server.bus import Bus
 from server.clock import now
 from server.http import keys
-from server.http.auth import Auth
+from server.http.auth import Auth, admin_token
 from server.http.routes import setup_routes
 from server.ids import new_id
 from server.media.model import MediaConfig
@@ -38,6 +39,7 @@ from server.rooms.registry import Registry
 from server.rooms.room import Room
 from server.settings import Settings
 from server.signalling.handlers import Handlers
+from server.signalling.session import HANDLERS
 from server.storage.store import Store
 from server.valkey import EmbeddedValkey
 from server.work_streams import RedisWorkQueue
@@ -47,6 +49,7 @@ from transcription.settings import TranscriptionSettings
 log = structlog.get_logger()
 
 STOP_SECONDS = 8.0
+WEB_DIR = Path(__file__).parents[1] / "web" / "dist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def language_model(settings: Settings) -> LanguageModel | None:
     """Return the configured language model, or None: rules, templates and extraction then do all the work."""
     if not settings.llm_model:
         return None
-    return OpenAIModel(
+    return open_model(
         base_url=settings.llm_base_url,
         model=settings.llm_model,
         api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
@@ -139,7 +142,8 @@ async def serve(
             redis_url = await stack.enter_async_context(_redis(settings))
             store = await Store.open(database_url(settings), settings.data_dir / "audio")
             stack.push_async_callback(store.close)
-            auth = await Auth.open(settings, store)
+            token, fresh = admin_token(settings)
+            auth = await Auth.open(store, settings, now)
             bus = await stack.enter_async_context(Bus(redis_url))
             work = await stack.enter_async_context(RedisWorkQueue(redis_url, new_id()))
             companions = children.Companions()
@@ -150,7 +154,7 @@ async def serve(
             local = f"{'https' if settings.tls == 'auto' else 'http'}://127.0.0.1:{port}"
 
             async def start_partner(participant_id: str, deliberation_id: str) -> None:
-                token = await auth.issue_participant(deliberation_id, participant_id)
+                token = await auth.issue("participant", deliberation_id, participant_id, days=1)
                 await companions.start(
                     ["simulation.partner"], {"PARLEY_PARTNER_URL": local, "PARLEY_PARTNER_TOKEN": token}
                 )
@@ -174,27 +178,30 @@ async def serve(
                     room.facilitator = RoomFacilitator(model if mode == "model" else None, act, new_id, now)
                 return media
 
+            health = Health(bus, work)
             registry = Registry(store, equip, start_partner)
             handlers = Handlers(registry, auth.verify, lambda: ice.ice_servers(settings, now()))
-            app = web.Application(client_max_size=4 * 1024 * 1024)
+            app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=MIDDLEWARES)
             app[keys.SETTINGS] = settings
             app[keys.STORE] = store
             app[keys.AUTH] = auth
-            app[keys.BUS] = bus
-            app[keys.LIVE_ROOMS] = registry
-            app[keys.HANDLERS] = handlers
+            app[keys.ROOMS] = registry
+            app[keys.CLOCK] = now
             app[keys.PUBLIC_URL] = url
+            app[keys.WEB_DIR] = WEB_DIR
+            app[keys.READY] = health.problems
+            app[HANDLERS] = handlers
             setup_routes(app)
 
             links = {}
             for design in designs:
                 await _ensure(store, design)
-                links[design.id] = await auth.links_of(design.id, url)
+                links[design.id] = await _links(auth, design.id, url)
 
             async with asyncio.TaskGroup() as group:
                 rooms_ready = asyncio.Event()
                 rooms = group.create_task(registry.run(rooms_ready))
-                beside = [group.create_task(_purge(store))]
+                beside = [group.create_task(_purge(store)), group.create_task(health.watch())]
                 if settings.workers:
                     environment = worker_environment(settings, redis_url)
                     beside.append(
@@ -205,7 +212,7 @@ async def serve(
                 await runner.setup()
                 context = tls.self_signed(settings.data_dir / "tls") if settings.tls == "auto" else None
                 await web.SockSite(runner, listening, ssl_context=context, backlog=256).start()
-                on_ready(Ready(url, links, auth.admin_url(url), auth.admin_is_new))
+                on_ready(Ready(url, links, f"{url}/#k={token}", fresh))
                 await stop.wait()
                 log.info("stopping")
                 registry.stop()
@@ -249,6 +256,43 @@ async def _redis(settings: Settings) -> AsyncIterator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             await watch
         await asyncio.to_thread(valkey.stop)
+
+
+class Health:
+    """What is not right at the moment, for `/readyz` and the monitors; asked for every few seconds, answered from memory."""
+
+    def __init__(self, bus: Bus, work: RedisWorkQueue) -> None:
+        self._bus = bus
+        self._work = work
+        self._problems: dict[str, str] = {}
+
+    def problems(self) -> dict[str, str]:
+        """Return the parts that are not ready, each with why."""
+        return dict(self._problems)
+
+    async def watch(self) -> None:
+        """Look every two seconds, until cancelled."""
+        while True:
+            found: dict[str, str] = {}
+            try:
+                await self._bus.ping()
+                if not await self._work.workers():
+                    found["transcription"] = "no recogniser is running"
+            except ParleyError as error:
+                found["bus"] = error.message
+            self._problems = found
+            await asyncio.sleep(2)
+
+
+async def _links(auth: Auth, deliberation_id: str, url: str) -> dict[str, str]:
+    """Return a deliberation's standing links, made when first asked for."""
+    page = f"{url}/d/{deliberation_id}"
+    return {
+        "join": f"{page}/join#k={await auth.standing('invitation', deliberation_id)}",
+        "monitor": f"{page}/monitor#k={await auth.standing('facilitator', deliberation_id)}",
+        "review": f"{page}/review#k={await auth.standing('researcher', deliberation_id)}",
+        "outcome": f"{page}/outcome",
+    }
 
 
 async def _ensure(store: Store, design: Design) -> None:

@@ -47,6 +47,11 @@ class Overviews:
         """Forget a monitor."""
         self._monitors = [monitor for monitor in self._monitors if monitor.page is not page]
 
+    @property
+    def pages(self) -> tuple[Attendee, ...]:
+        """The monitors that watch now."""
+        return tuple(monitor.page for monitor in self._monitors)
+
     def stop(self) -> None:
         """End the task."""
         self._stopping = True

@@ -383,6 +383,16 @@ class Registry:
         if page is not None:
             page.end("moved")
 
+    async def drop_link(self, link_id: str) -> None:
+        """End the pages that were opened with a link that is revoked now."""
+        pages = {id(page): page for page in (*self._pages.values(), *self.overviews.pages)}
+        for running in self.rooms:
+            pages |= {id(a): a for a in running.room.attendees}  # type: ignore[misc]
+        for page in pages.values():
+            link = getattr(page, "link", None)
+            if link is not None and link.link_id == link_id:
+                _end(page, "revoked")
+
     async def withdraw(self, participant_id: str) -> None:
         """Erase a person's words from their room as the design provides, and end their page."""
         person = await self._store.participant(participant_id)
@@ -393,7 +403,8 @@ class Registry:
             ]
             if participant_id in running.room.state.voters:
                 payloads.append(MemberLeft(participant_id=participant_id, reason="withdrew"))
-            await running.room.add(payloads, participant_id)
+            if participant_id in running.room.state.members:
+                await running.room.add(payloads, participant_id)
         page = self._pages.get(participant_id)
         if page is not None:
             page.end("left")

@@ -5,7 +5,7 @@ Called by sessions; calls the registry and the rooms. One method per message, al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from deliberation.commands import Actor, FacilitatorCommand, Listen
@@ -45,7 +45,7 @@ class Handlers:
     def __init__(
         self,
         registry: Registry,
-        verify: Callable[[str], Link],
+        verify: Callable[[str], Awaitable[Link]],
         ice_servers: Callable[[], tuple[IceServer, ...]],
     ) -> None:
         self._registry = registry
@@ -56,11 +56,9 @@ class Handlers:
         """Let a page in: into its room, the lobby, a watched room, or the overview."""
         if page.seat is not None:
             raise Conflict("hello_twice", "This socket has said hello already.")
-        link = self._verify(hello.token)
-        if link.actor_role not in ("participant", "facilitator", "admin") or (
-            link.actor_role == "participant" and link.participant_id is None
-        ):
-            raise NotAllowed("role_not_allowed", "This link does not open a room.", "Join with your own link first.")
+        link = await self._verify(hello.token)
+        if link.seat_role == "researcher":
+            raise NotAllowed("role_not_allowed", "This link opens the review page, not the rooms.")
         if link.participant_id is not None and hello.room_id is not None:
             raise NotAllowed("role_not_allowed", "Only facilitators choose a room.")
         deliberation_id = await self._registry.deliberation_of(link, hello.room_id)
@@ -85,7 +83,7 @@ class Handlers:
     async def _welcome(self, link: Link, deliberation_id: str) -> Welcome:
         design = await self._registry.design(deliberation_id)
         return Welcome(
-            role=link.actor_role,
+            role=link.seat_role,
             participant_id=link.participant_id,
             server_time=now(),
             ice_servers=self._ice_servers(),
@@ -180,4 +178,4 @@ class Handlers:
 
 def _actor(page: GuestPage) -> Actor:
     assert page.link is not None
-    return Actor(page.participant_id or page.member_id, page.role, page.link.name)
+    return Actor(page.participant_id or page.member_id, page.role)

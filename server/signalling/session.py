@@ -19,6 +19,7 @@ from deliberation.errors import InvalidInput, NotAllowed, ParleyError, TooMany
 from deliberation.events import Role
 from server import metrics
 from server.http.auth import Link
+from server.http.keys import SETTINGS
 from server.rooms.registry import Seat
 from server.signalling.handlers import Handlers
 from server.signalling.messages import (
@@ -65,7 +66,7 @@ class Session:
     def role(self) -> Role:
         """What the link allows."""
         assert self.link is not None, "a session attends only after its hello"
-        return self.link.actor_role
+        return self.link.seat_role
 
     @property
     def participant_id(self) -> str | None:
@@ -156,8 +157,10 @@ class Session:
                 await handlers.handle(self, message)
         except ParleyError as error:
             self._refuse(message_id, error)
-            if error.code in ("token_invalid", "token_expired", "token_revoked", "flooding"):
-                self.end("revoked" if error.code != "flooding" else "slow")
+            if error.code == "flooding":
+                self.end("slow")
+            elif self.link is None and error.code.startswith("link_"):
+                self.end("revoked")
 
     @staticmethod
     def _parse(text: str) -> ClientMessage:
@@ -198,3 +201,19 @@ class Session:
                 return
         with contextlib.suppress(Exception):
             await self._socket.close()
+
+
+HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
+
+
+async def websocket(request: web.Request) -> web.WebSocketResponse:
+    """`GET /ws`: serve one page until its socket ends. The Origin has been checked by then."""
+    socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES + 1024, heartbeat=20.0, compress=True)
+    await socket.prepare(request)
+    gauge = metrics.SOCKETS
+    gauge.inc()
+    try:
+        await Session(socket, request.app[SETTINGS].messages_per_second).run(request.app[HANDLERS])
+    finally:
+        gauge.dec()
+    return socket
