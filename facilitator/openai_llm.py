@@ -22,13 +22,13 @@ def open_model(
     model: str,
     api_key: str | None,
     *,
-    deadline_seconds: float = DEADLINE_SECONDS,
+    timeout_seconds: float = DEADLINE_SECONDS,
     max_input_chars: int = 24_000,
     at_once: int = 4,
     clock: Callable[[], float] = time.monotonic,
 ) -> LanguageModel:
     """Return a guarded model; `max_input_chars` must fit its context (about four characters a token)."""
-    inner = OpenAIModel(base_url, model, api_key, deadline_seconds=deadline_seconds, max_input_chars=max_input_chars)
+    inner = OpenAIModel(base_url, model, api_key, deadline_seconds=timeout_seconds, max_input_chars=max_input_chars)
     return Guarded(inner, clock, at_once=at_once)
 
 
