@@ -1,0 +1,51 @@
+/** Which page this address is: one shell for all of them, each page its own bundle. */
+import { render } from 'preact';
+import { lazy, Suspense } from 'preact/compat';
+import './ui/base.css';
+import { isLanguage, setLanguage, t } from './i18n';
+import { read } from './net/tokens';
+import { Announcer } from './ui/controls';
+import { Toasts } from './ui/toast';
+
+const Join = lazy(() => import('./lobby/page'));
+
+function Page() {
+  const path = location.pathname;
+  const match = /^\/d\/([^/]+)\/(join|monitor|review|outcome)\/?$/.exec(path);
+  const id = decodeURIComponent(match?.[1] ?? '');
+  switch (match?.[2]) {
+    case 'join':
+      return <Join id={id} />;
+  }
+  void path;
+  return <NotFound />;
+}
+
+function NotFound() {
+  return (
+    <main class="notice">
+      <h1>{t('notFound.title')}</h1>
+      <p>{t('notFound.text')}</p>
+    </main>
+  );
+}
+
+async function start() {
+  const kept = read(localStorage, 'parley.language');
+  const own = navigator.languages.map((tag) => tag.slice(0, 2)).find(isLanguage);
+  await setLanguage(isLanguage(kept) ? kept : (own ?? 'en'));
+  const root = document.getElementById('app');
+  if (!root) return;
+  render(
+    <>
+      <Suspense fallback={<main class="notice" aria-busy="true" />}>
+        <Page />
+      </Suspense>
+      <Announcer />
+      <Toasts />
+    </>,
+    root,
+  );
+}
+
+void start();

@@ -1,0 +1,122 @@
+/**
+ * The facilitator's cards: labelled as AI (or as a human's), with why each appeared and the numbers behind it. The newest few are shown until
+ * dismissed or grown old; all of them stay in the AI record.
+ */
+import { maybe, number, t } from '../i18n';
+import type { CardView, RoomView } from '../protocol/types';
+import { now } from '../ui/controls';
+import { Icon } from '../ui/icons';
+import type { Session } from './session';
+
+const SHOWN_SECONDS = 150;
+const SHOWN = 2;
+
+export function Cards({ session, view }: { session: Session; view: RoomView }) {
+  const cards = Object.values(view.cards)
+    .filter((card) => now.value - card.at < SHOWN_SECONDS && !session.dismissed.value.has(card.intervention_id))
+    .sort((a, b) => b.at - a.at)
+    .slice(0, SHOWN);
+  if (cards.length === 0) return null;
+  return (
+    <section class="cards" aria-label={t('cards')}>
+      {cards.map((card) => (
+        <Card key={card.intervention_id} session={session} card={card} />
+      ))}
+    </section>
+  );
+}
+
+function Card({ session, card }: { session: Session; card: CardView }) {
+  const answer = (value: 'helpful' | 'not_helpful' | 'declined' | 'accepted') => void session.do({ type: 'intervention.answer', intervention_id: card.intervention_id, answer: value });
+  const ai = card.by === 'ai';
+  return (
+    <article class={`card ${ai ? 'ai' : 'human'}${card.private ? ' private' : ''}`} data-testid="card" data-rule={card.rule} data-card={card.intervention_id}>
+      <header class="card-head">
+        <span class="card-by">
+          <Icon name={ai ? 'spark' : 'human'} />
+          {t(ai ? 'card.ai' : 'card.human')}
+        </span>
+        {card.private && <span class="card-private">{t('card.private')}</span>}
+        <button type="button" class="icon-button small" aria-label={t('card.dismiss')} title={t('card.dismiss')} data-testid="card-dismiss" onClick={() => session.dismiss(card.intervention_id)}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <p class="card-text" dir="auto">
+        {card.text}
+      </p>
+      <Actions session={session} card={card} answer={answer} />
+      <footer class="card-foot">
+        <Why card={card} />
+        {ai && (
+          <span class="card-feedback" role="group" aria-label={t('card.feedback')}>
+            <button type="button" class="button tiny" aria-pressed={card.my_answer === 'helpful'} data-testid="card-helpful" onClick={() => answer('helpful')}>
+              {t('card.helpful')}
+            </button>
+            <button type="button" class="button tiny" aria-pressed={card.my_answer === 'not_helpful'} data-testid="card-not-helpful" onClick={() => answer('not_helpful')}>
+              {t('card.notHelpful')}
+            </button>
+          </span>
+        )}
+      </footer>
+    </article>
+  );
+}
+
+/** The rule that fired and its numbers, in words; the wire's own sentence follows. */
+export function Why({ card }: { card: CardView }) {
+  const numbers = Object.entries(card.numbers);
+  return (
+    <details class="why" data-testid="card-why">
+      <summary>{t('card.why')}</summary>
+      <div class="why-body">
+        <p>{maybe(`rule.${card.rule}`) ?? card.why}</p>
+        {card.why && maybe(`rule.${card.rule}`) && <p class="muted">{card.why}</p>}
+        <p class="rule-name">
+          {t('card.rule')} <code>{card.rule}</code>
+        </p>
+        {numbers.length > 0 && (
+          <dl class="numbers">
+            {numbers.map(([name, value]) => (
+              <div key={name}>
+                <dt>{maybe(`number.${name}`) ?? name.replaceAll('_', ' ')}</dt>
+                <dd>{number(value, 2)}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
+      </div>
+    </details>
+  );
+}
+
+function Actions({ session, card, answer }: { session: Session; card: CardView; answer: (value: 'declined' | 'accepted') => void }) {
+  if (card.actions.length === 0) return null;
+  if (card.my_answer === 'declined') return <p class="muted">{t('card.declined')}</p>;
+  if (card.my_answer === 'accepted') return <p class="muted">{t('card.accepted')}</p>;
+  const act = (action: string) => {
+    switch (action) {
+      case 'speak':
+        answer('accepted');
+        return session.toggleHand();
+      case 'decline':
+        return answer('declined');
+      case 'move_on':
+        return void session.do({ type: 'stage.ready', ready: true });
+      case 'more_time':
+        return void session.do({ type: 'stage.more_time' });
+      case 'here':
+        return answer('accepted');
+      case 'call_human':
+        return void session.do({ type: 'help.call' });
+    }
+  };
+  return (
+    <p class="card-actions">
+      {card.actions.map((action) => (
+        <button key={action} type="button" class={action === 'decline' ? 'button small quiet' : 'button small'} data-testid={`card-action-${action}`} onClick={() => act(action)}>
+          {maybe(`action.${action}`) ?? action}
+        </button>
+      ))}
+    </p>
+  );
+}

@@ -1,0 +1,98 @@
+/** The room while it runs: who is here, what is said, what the group works on, and the controls. */
+import { signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { t } from '../i18n';
+import { narrow, Tabs, useScreen, type Tab } from '../ui/controls';
+import { Reconnecting } from '../ui/reconnecting';
+import { Captions } from './captions';
+import { Cards } from './cards';
+import { Chat } from './chat';
+import { Closing } from './closing';
+import { ControlBar } from './bar';
+import { type DialogName, RoomDialogs } from './dialogs';
+import { RoomHeader } from './header';
+import { useKeys } from './keys';
+import { Record } from './record';
+import { Question } from './question';
+import { SafetyQuestions } from './safety';
+import type { Session } from './session';
+import { Statements } from './statements';
+import { Tiles } from './tiles';
+import './room.css';
+
+const tab = signal('question');
+
+export function Room({ session }: { session: Session }) {
+  const view = session.view.value;
+  const [dialog, setDialog] = useState<DialogName | null>(null);
+  const kind = view?.agenda[view.stage?.index ?? -1]?.kind ?? 'discussion';
+  const screen = useScreen(view?.title ?? '');
+  useKeys(session, setDialog, dialog !== null);
+
+  useEffect(() => {
+    if (kind === 'statements') tab.value = 'statements';
+    else if (kind === 'closing') tab.value = 'closing';
+    else if (narrow.value) tab.value = 'talk';
+    else tab.value = 'question';
+  }, [kind, view?.room_id]);
+
+  if (!view) return null;
+  const statements = Object.values(view.statements);
+  const toVote = statements.filter((s) => s.open && s.my_vote == null).length;
+  const tabs: Tab[] = [
+    ...(narrow.value ? [{ id: 'talk', label: t('tab.talk'), icon: 'captions' as const, content: () => <Captions session={session} /> }] : []),
+    { id: 'question', label: t('tab.question'), icon: 'book', content: () => <Question view={view} /> },
+    ...(kind === 'closing' || view.summary ? [{ id: 'closing', label: t('tab.closing'), icon: 'check' as const, content: () => <Closing session={session} /> }] : []),
+    ...(statements.length > 0 || kind === 'statements'
+      ? [{ id: 'statements', label: t('tab.statements'), icon: 'quote' as const, badge: toVote || null, content: () => <Statements session={session} /> }]
+      : []),
+    { id: 'chat', label: t('tab.chat'), icon: 'send', content: () => <Chat session={session} /> },
+    { id: 'record', label: t('tab.record'), icon: 'spark', content: () => <Record view={view} /> },
+  ];
+  const current = tabs.some((one) => one.id === tab.value) ? tab.value : (tabs[0]?.id ?? 'question');
+  return (
+    <div class={`room stage-${kind}`} data-testid="room" data-room={view.room_id} data-stage={view.stage?.stage_id ?? ''}>
+      <h1 class="visually-hidden" {...screen}>
+        {view.title}
+      </h1>
+      <RoomHeader session={session} view={view} onDialog={setDialog} />
+      <div class="banners">
+        <Reconnecting socket={session.socket} />
+        {view.practice && <p class="banner">{t('practice.banner')}</p>}
+        {view.recording.length > 0 && (
+          <p class="banner recording">
+            <span class="record-dot" aria-hidden="true" />
+            {t('recording.banner', { n: view.recording.length })}
+          </p>
+        )}
+        {Object.values(view.listeners).map((one) => (
+          <p key={one.listener_id} class="banner">
+            {t(one.state === 'speaking' ? 'listener.speaking' : 'listener.listening', { name: one.name || t('role.facilitator') })}
+          </p>
+        ))}
+        {view.transcription_behind !== 0 && (
+          <p class="banner warning">{view.transcription_behind < 0 ? t('captions.stopped') : view.transcription_behind > 4 ? t('captions.behind', { n: Math.round(view.transcription_behind) }) : ''}</p>
+        )}
+        {session.sound.blocked.value && (
+          <p class="banner warning">
+            <span>{t('sound.blocked')}</span>
+            <button type="button" class="button small" data-testid="unblock-sound" onClick={() => session.sound.unblock()}>
+              {t('sound.unblock')}
+            </button>
+          </p>
+        )}
+      </div>
+      <main class="stage">
+        <Tiles session={session} view={view} />
+        <SafetyQuestions session={session} view={view} />
+        <Cards session={session} view={view} />
+        {!narrow.value && <Captions session={session} />}
+      </main>
+      <aside class="side" aria-label={t('side')}>
+        <Tabs tabs={tabs} value={current} onChange={(id) => (tab.value = id)} label={t('side')} />
+      </aside>
+      <ControlBar session={session} view={view} onDialog={setDialog} />
+      <RoomDialogs session={session} view={view} open={dialog} onOpen={setDialog} />
+    </div>
+  );
+}
