@@ -149,13 +149,24 @@ def _socket_path(folder: Path) -> Path:
 
 
 @contextmanager
-def redis_for(data_dir: Path, redis_url: str | None) -> Iterator[str]:
-    """Give the address of the operator's Redis, or of an embedded server that runs meanwhile. Blocks to start it."""
+def redis_for(data_dir: Path, redis_url: str | None, *, share: bool = False) -> Iterator[str]:
+    """Give the address of the operator's Redis, or of an embedded server that runs meanwhile. Blocks to start it.
+
+    With `share`, a server that another process runs on the folder is used; without, that is Unavailable
+    `data_dir_in_use`.
+    """
     if redis_url:
         yield redis_url
         return
     server = EmbeddedValkey(data_dir)
     try:
-        yield server.start()
+        url = server.start()
+    except Unavailable as error:
+        if not share or error.code != "data_dir_in_use":
+            raise
+        yield server.url
+        return
+    try:
+        yield url
     finally:
         server.stop()

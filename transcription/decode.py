@@ -173,29 +173,54 @@ def decode_pieces(pieces: Iterable[Piece]) -> Samples:
     return np.concatenate([np.zeros(0, np.float32), *(decode_piece(piece) for piece in pieces)])
 
 
-def encode_opus(samples: Samples, *, bit_rate: int = 32_000) -> list[tuple[int, bytes]]:
-    """Encode 48 kHz mono samples as 20 ms packets; returns `(position, payload)` from position 0 on.
+class OpusEncoder:
+    """Encodes one stream of 48 kHz mono samples as 20 ms packets.
 
     The encoder's look-ahead (6.5 ms) is left in the audio, as it is in what browsers send.
     """
-    codec: Any = av.CodecContext.create("libopus", "w")
-    codec.sample_rate = RATE
-    codec.layout = "mono"
-    codec.format = "s16"
-    codec.bit_rate = bit_rate
-    codec.options = {"application": "voip", "frame_duration": "20"}
-    whole = -(-len(samples) // _FRAME) * _FRAME
-    padded = np.zeros(whole, np.float32)
-    padded[: len(samples)] = samples
-    ints = (np.clip(padded, -1, 1) * 32767).astype(np.int16)
-    packets: list[bytes] = []
-    for at in range(0, whole, _FRAME):
-        frame = av.AudioFrame.from_ndarray(ints[None, at : at + _FRAME], format="s16", layout="mono")
-        frame.sample_rate = RATE
-        frame.pts = at
-        packets += [bytes(packet) for packet in codec.encode(frame)]
-    packets += [bytes(packet) for packet in codec.encode(None)]
-    return [(index * _FRAME, payload) for index, payload in enumerate(packets[: whole // _FRAME])]
+
+    def __init__(self, bit_rate: int = 32_000) -> None:
+        self._codec: Any = av.CodecContext.create("libopus", "w")
+        self._codec.sample_rate = RATE
+        self._codec.layout = "mono"
+        self._codec.format = "s16"
+        self._codec.bit_rate = bit_rate
+        self._codec.options = {"application": "voip", "frame_duration": "20"}
+        self._rest = np.zeros(0, np.float32)
+        self._taken = 0
+        self._given = 0
+
+    def encode(self, samples: Samples) -> list[tuple[int, bytes]]:
+        """Return the packets that are complete, each with its position; what is short of a packet waits."""
+        joined: Samples = np.concatenate((self._rest, samples))
+        whole = len(joined) // _FRAME * _FRAME
+        self._rest = joined[whole:]
+        ints = (np.clip(joined[:whole], -1, 1) * 32767).astype(np.int16)
+        payloads: list[bytes] = []
+        for at in range(0, whole, _FRAME):
+            frame = av.AudioFrame.from_ndarray(ints[None, at : at + _FRAME], format="s16", layout="mono")
+            frame.sample_rate = RATE
+            frame.pts = self._taken
+            self._taken += _FRAME
+            payloads += [bytes(packet) for packet in self._codec.encode(frame)]
+        return self._placed(payloads)
+
+    def finish(self) -> list[tuple[int, bytes]]:
+        """Return the last packets, the very last filled up with silence."""
+        packets = self.encode(np.zeros(-len(self._rest) % _FRAME, np.float32))
+        late = [bytes(packet) for packet in self._codec.encode(None)]
+        return packets + self._placed(late[: (self._taken - self._given) // _FRAME])
+
+    def _placed(self, payloads: list[bytes]) -> list[tuple[int, bytes]]:
+        first = self._given
+        self._given += len(payloads) * _FRAME
+        return [(first + index * _FRAME, payload) for index, payload in enumerate(payloads)]
+
+
+def encode_opus(samples: Samples) -> list[tuple[int, bytes]]:
+    """Encode 48 kHz mono samples at once; returns `(position, payload)` from position 0 on."""
+    encoder = OpusEncoder()
+    return encoder.encode(samples) + encoder.finish()
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class Participant:
             return
         item_id = self._send("refine", tuple(member.piece for member in members), self._hotwords, self._context)
         self._refining = {item_id: members, **dict(list(self._refining.items())[:50])}
-        self._context = context_of(members)
+        self._context = context_of([member.utterance for member in members])
 
     def _send(self, kind: Kind, pieces: tuple[Piece, ...], hotwords: str = "", context: str = "") -> str:
         item_id = f"i{secrets.token_hex(8)}"

@@ -62,9 +62,9 @@ class Gathering:
         return members
 
 
-def context_of(members: Sequence[Member]) -> str:
+def context_of(utterances: Sequence[Utterance]) -> str:
     """Return the end of what was said, as context for the next group."""
-    text = " ".join(member.utterance.text for member in members)
+    text = " ".join(utterance.text for utterance in utterances)
     return text if len(text) <= _CONTEXT_LETTERS else text[-_CONTEXT_LETTERS:].partition(" ")[2]
 
 
@@ -74,19 +74,33 @@ def revisions(members: Sequence[Member], result: WorkResult) -> list[Utterance]:
     A word belongs to the utterance in whose audio its middle lies. An utterance keeps its first reading where the new
     one has lost most of it.
     """
-    changed: list[Utterance] = []
+    read = distribute(members, result)
+    return [
+        after
+        for before, after in zip((member.utterance for member in members), read, strict=True)
+        if after.text != before.text and len(after.text) >= _LEAST_KEPT * len(before.text)
+    ]
+
+
+def distribute(members: Sequence[Member], result: WorkResult) -> list[Utterance]:
+    """Return the members' utterances with the text of the reading; a text may be empty."""
+    utterances: list[Utterance] = []
     begin = 0.0
     for member in members:
         end = begin + member.seconds
         last = member is members[-1]
         own = [word for word in result.words if begin <= _middle(word) < end or (last and _middle(word) >= end)]
-        utterance = member.utterance
-        text = "".join(word.text for word in own).strip()
-        if text != utterance.text and len(text) >= _LEAST_KEPT * len(utterance.text):
-            shift = member.audio_from - begin
-            changed.append(replace(utterance, text=text, words=place(own, shift), confidence=result.confidence))
+        utterances.append(
+            replace(
+                member.utterance,
+                text="".join(word.text for word in own).strip(),
+                words=place(own, member.audio_from - begin),
+                confidence=result.confidence,
+                language=result.language,
+            )
+        )
         begin = end
-    return changed
+    return utterances
 
 
 def place(words: Sequence[HeardWord], shift: float) -> tuple[Word, ...]:

@@ -57,6 +57,12 @@ def test_a_second_server_on_the_same_folder_is_refused(valkey: EmbeddedValkey, t
     assert ping(valkey.url)
 
 
+def test_a_tool_beside_a_running_server_shares_its_own(valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    with redis_for(tmp_path / "data", None, share=True) as url:
+        assert url == valkey.url
+    assert ping(valkey.url)
+
+
 def test_a_server_that_dies_is_started_again(valkey: EmbeddedValkey) -> None:
     assert not valkey.ensure_running()
     os.kill(process_id(valkey.url), signal.SIGKILL)

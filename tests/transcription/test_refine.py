@@ -71,6 +71,6 @@ def test_a_reading_that_lost_most_of_an_utterance_does_not_replace_it() -> None:
 
 def test_the_context_is_the_end_of_what_was_said_in_whole_words() -> None:
     members = (member("a", "word " * 100, 100, 6),)
-    context = context_of(members)
+    context = context_of([each.utterance for each in members])
     assert len(context) <= 200
     assert set(context.split()) == {"word"}
