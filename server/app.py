@@ -30,6 +30,7 @@ from server.clock import now
 from server.http import keys
 from server.http.auth import Auth, admin_token
 from server.http.routes import setup_routes
+from server.http.security import MAX_BODY_BYTES, middlewares
 from server.ids import new_id
 from server.media.model import MediaConfig
 from server.rooms.hearing import Hearing
@@ -181,7 +182,7 @@ async def serve(
             health = Health(bus, work)
             registry = Registry(store, equip, start_partner)
             handlers = Handlers(registry, auth.verify, lambda: ice.ice_servers(settings, now()))
-            app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=MIDDLEWARES)
+            app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares(settings))
             app[keys.SETTINGS] = settings
             app[keys.STORE] = store
             app[keys.AUTH] = auth

@@ -13,6 +13,11 @@ REQUESTS = Counter("parley_http_requests", "HTTP requests by route and status.",
 REQUEST_SECONDS = Histogram("parley_http_request_seconds", "Time to answer a request.", ["route"], registry=REGISTRY)
 REFUSED = Counter("parley_refused", "Requests and messages refused, by error code.", ["code"], registry=REGISTRY)
 
+FAILURES = Counter(
+    "parley_failures", "Parts that failed and were restarted or worked around.", ["part"], registry=REGISTRY
+)
+MESSAGES = Counter("parley_messages", "WebSocket messages from pages, by type.", ["type"], registry=REGISTRY)
+
 SOCKETS = Gauge("parley_sockets", "Open WebSockets by role.", ["role"], registry=REGISTRY)
 ROOMS_OPEN = Gauge("parley_rooms_open", "Rooms that run on this node.", registry=REGISTRY)
 MEMBERS_PRESENT = Gauge("parley_members_present", "Members who are present in rooms of this node.", registry=REGISTRY)

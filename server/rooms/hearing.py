@@ -137,7 +137,7 @@ class Hearing:
         if (seconds > 0) != (self._behind > 0):
             self._room.owe(TranscriptionBehind(seconds=seconds))
         self._behind = seconds
-        metrics.CAPTIONS_BEHIND.set(seconds)
+        metrics.TRANSCRIPTION_BEHIND.set(seconds)
 
 
 def _words(utterance: Utterance) -> tuple[Word, ...]:

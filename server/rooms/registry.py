@@ -180,7 +180,7 @@ class Registry:
         running = Running(room, self._equip(room))
         running.task = self._group.create_task(self._keep(running))
         self._rooms[room.room_id] = running
-        metrics.ROOMS.set(len(self._rooms))
+        metrics.ROOMS_OPEN.set(len(self._rooms))
         return running
 
     async def _keep(self, running: Running) -> None:
@@ -193,7 +193,7 @@ class Registry:
             log.exception("a room broke; it will be restored from its log", room=room.room_id)
         finally:
             self._rooms.pop(room.room_id, None)
-            metrics.ROOMS.set(len(self._rooms))
+            metrics.ROOMS_OPEN.set(len(self._rooms))
             if not self._stopping.is_set():
                 for attendee in room.attendees:
                     _end(attendee, "stopping")
@@ -387,7 +387,7 @@ class Registry:
         """End the pages that were opened with a link that is revoked now."""
         pages = {id(page): page for page in (*self._pages.values(), *self.overviews.pages)}
         for running in self.rooms:
-            pages |= {id(a): a for a in running.room.attendees}  # type: ignore[misc]
+            pages |= {id(a): a for a in running.room.attendees}
         for page in pages.values():
             link = getattr(page, "link", None)
             if link is not None and link.link_id == link_id:

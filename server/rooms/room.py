@@ -22,7 +22,18 @@ import structlog
 from deliberation import agenda, turns
 from deliberation.commands import Actor, Command, decide
 from deliberation.errors import ParleyError, Unavailable
-from deliberation.events import AI, SYSTEM, Event, Payload, erase
+from deliberation.events import (
+    AI,
+    SYSTEM,
+    AiCalled,
+    ChatStruck,
+    ConsentWithdrawn,
+    Event,
+    InterventionMade,
+    Payload,
+    UtteranceStruck,
+    erase,
+)
 from deliberation.room import fold_all
 from deliberation.state import RoomState
 from deliberation.view import merge_patch, room_view, visible_event
@@ -291,18 +302,23 @@ class Room:
         await self._log.append(self.room_id, first, events)
         self.state = state
         self.events.extend(events)
-        metrics.EVENTS.inc(len(events))
         for event in events:
-            if event.kind in ("utterance.struck", "chat.struck"):
-                self.events = list(erase(self.events, subject=event.payload.subject))
-            elif event.kind == "consent.withdrawn" and "take_part" in getattr(event.payload, "items", ()):
-                if self.state.plan.privacy.on_withdraw == "erase":
-                    self.events = list(erase(self.events, owner=event.payload.owner))
-                    self.state = fold_all(self.events)
+            _count(event)
+            self._forget(event)
         if self.facilitator is not None:
             self.facilitator.observe(self.state)
         for part in self.parts:
             part.on_events(events, self.state)
+
+    def _forget(self, event: Event) -> None:
+        """Erase in memory what the store has just erased."""
+        payload = event.payload
+        if isinstance(payload, UtteranceStruck | ChatStruck):
+            self.events = list(erase(self.events, subject=payload.subject))
+        elif isinstance(payload, ConsentWithdrawn) and "take_part" in payload.items:
+            if self.state.plan.privacy.on_withdraw == "erase":
+                self.events = list(erase(self.events, owner=payload.owner))
+                self.state = fold_all(self.events)
 
     def _flush(self) -> None:
         for viewer in self._viewers:
@@ -351,3 +367,12 @@ class Room:
                 metrics.FAILURES.labels(part=name).inc()
                 log.exception("a part of the room failed; restarting it", room=self.room_id, part=name)
                 await asyncio.sleep(1)
+
+
+def _count(event: Event) -> None:
+    metrics.EVENTS.labels(kind=event.kind).inc()
+    match event.payload:
+        case InterventionMade() as made:
+            metrics.INTERVENTIONS.labels(rule=made.rule).inc()
+        case AiCalled() as call:
+            metrics.AI_CALLS.labels(purpose=call.purpose, outcome=call.outcome).inc()

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from deliberation.commands import Actor, FacilitatorCommand, Listen
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from server import metrics
 from server.clock import now
 from server.http.auth import Link
 from server.rooms.media import RoomMedia
@@ -76,7 +77,9 @@ class Handlers:
                 running.room.attach(page, hello.last_seq)
             else:
                 await self._registry.watch(page, deliberation_id)
+            metrics.SOCKETS.labels(role=page.role).inc()
         except Exception:
+            await self._registry.leave(page)
             page.link = page.hello = page.seat = None
             raise
 
@@ -94,6 +97,7 @@ class Handlers:
         """Forget a page that has closed."""
         if page.seat is None:
             return
+        metrics.SOCKETS.labels(role=page.role).dec()
         running = page.seat.running
         await self._registry.leave(page)
         if running is not None:

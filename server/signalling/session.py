@@ -210,10 +210,5 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """`GET /ws`: serve one page until its socket ends. The Origin has been checked by then."""
     socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES + 1024, heartbeat=20.0, compress=True)
     await socket.prepare(request)
-    gauge = metrics.SOCKETS
-    gauge.inc()
-    try:
-        await Session(socket, request.app[SETTINGS].messages_per_second).run(request.app[HANDLERS])
-    finally:
-        gauge.dec()
+    await Session(socket, request.app[SETTINGS].messages_per_second).run(request.app[HANDLERS])
     return socket
