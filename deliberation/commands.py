@@ -381,7 +381,7 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
             statement = _statement(state, command.statement_id)
             if statement.participant_id != me:
                 raise NotAllowed("not_yours", "Only its author can take a statement back.")
-            return [StatementWithdrawn(statement_id=command.statement_id, by="author")]
+            return [] if statement.withdrawn else [StatementWithdrawn(statement_id=command.statement_id, by="author")]
         case CastVote():
             statement = _statement(state, command.statement_id)
             if statement.withdrawn:
@@ -497,7 +497,8 @@ def _facilitator(
         case CloseRoom():
             return [RoomClosed(reason="stopped")]
         case WithdrawStatement():
-            _statement(state, command.statement_id)
+            if _statement(state, command.statement_id).withdrawn:
+                return []
             return [StatementWithdrawn(statement_id=command.statement_id, by="facilitator")]
     raise NotAllowed("role_not_allowed", f"Your link does not allow “{command.type}”.")
 
@@ -529,8 +530,8 @@ def _add_statement(state: RoomState, me: str, command: AddStatement, statement_i
     same = command.text.casefold()
     if any(s.text.casefold() == same and not s.withdrawn for s in state.statements.values()):
         raise Conflict("statement_exists", "This statement is already there; you can vote on it.")
-    unknown = [u for u in command.supports if u not in state.utterances]
-    if unknown:
+    unusable = [u for u in command.supports if u not in state.utterances or not state.utterances[u].usable]
+    if unusable:
         raise NotFound("no_such_utterance", "A statement can only cite what was said in this room.")
     return StatementAdded(statement_id=statement_id, participant_id=me, text=command.text, supports=command.supports)
 

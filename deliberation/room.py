@@ -4,7 +4,7 @@ Owns how each kind of event changes it; never decides what may happen (that is `
 never looks at a clock. `fold` accepts any log that the server wrote, erased text included.
 
 Invariants: `seq` is the number of events folded; a participant is in `members` exactly once; seats are never reused; the queue holds
-present members only, each once; votes and readiness belong to members who have not left.
+seated members only, each once; votes and readiness belong to members who have not left.
 """
 
 from __future__ import annotations
@@ -171,6 +171,7 @@ def fold(state: RoomState, event: Event) -> RoomState:
             state = _presence(_leave_floor(state, e.participant_id), e.participant_id, "left", event.at)
             return replace(
                 state,
+                queue=tuple(h for h in state.queue if h.participant_id != e.participant_id),
                 ready=state.ready - {e.participant_id},
                 more_time=state.more_time - {e.participant_id},
                 recording=state.recording - {e.participant_id},
@@ -201,9 +202,9 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 speech=(*state.speech, Speech(e.participant_id, e.started_at)),
             )
         case SpeechEnded() as e:
-            opened = tuple(s for s in state.speech if s.ended_at is not None or s.participant_id != e.participant_id)
             done = Speech(e.participant_id, e.started_at, e.ended_at)
-            return replace(state, speaking=_without(state.speaking, e.participant_id), speech=(*opened, done))
+            others = tuple(s for s in state.speech if not _same_speech(s, done))
+            return replace(state, speaking=_without(state.speaking, e.participant_id), speech=(*others, done))
         case UtteranceFinal() as e:
             utterance = Utterance(
                 utterance_id=e.utterance_id,
@@ -364,6 +365,13 @@ def _presence(
     state: RoomState, participant_id: str, presence: Literal["here", "away", "left"], since: float | None
 ) -> RoomState:
     return _member(state, participant_id, presence=presence, away_since=since)
+
+
+def _same_speech(known: Speech, ended: Speech) -> bool:
+    """Tell whether a stretch is the one whose end is told now: still open, or cut off by going away before the end was heard."""
+    return known.participant_id == ended.participant_id and (
+        known.ended_at is None or known.started_at == ended.started_at
+    )
 
 
 def _leave_floor(state: RoomState, participant_id: str) -> RoomState:

@@ -44,7 +44,7 @@ def test_missing_votes_are_told_better_than_by_majority() -> None:
 
 
 def test_confidence_means_what_it_says() -> None:
-    matrix, camp = camps(300, 60, 2, seed=6, seen=0.4, noise=0.15)
+    matrix, _ = camps(300, 60, 2, seed=6, seen=0.4, noise=0.15)
     truth, _ = camps(300, 60, 2, seed=6, seen=1.1, noise=0.15)
     cast = truth.dense()
     votes = inferred_votes(matrix, least=0.5)

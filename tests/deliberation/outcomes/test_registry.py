@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from deliberation.errors import InvalidInput
-from deliberation.outcomes import METHODS, compute, parse_record, recompute, record_as_json, run
-from deliberation.outcomes.record import Ballot, Item, Judgement, Participant, Record
-from deliberation.outcomes.registry import read
+from deliberation.outcomes.record import Ballot, Item, Judgement, Participant, Record, parse_record, record_as_json
+from deliberation.outcomes.registry import METHODS, compute, read, recompute, run
 from deliberation.outcomes.result import as_json, hash_of
 from deliberation.outcomes.votes import write_participants_votes
 from tests.deliberation.outcomes.helpers import camps

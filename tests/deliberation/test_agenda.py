@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from deliberation import agenda
+from deliberation.commands import ExtendStage, MoreTime, NextStage, Ready
+from deliberation.events import MemberAway, MemberLeft, SpeechStarted
+from tests.deliberation.rooms import START, Log, kinds
+
+
+def test_the_first_stage_waits_for_the_smallest_group_but_not_for_ever() -> None:
+    log = Log(people=["ann"])
+    assert log.tick(59) == []
+    assert kinds(log.tick(1)) == ["stage.started"]
+    assert kinds(Log(people=["ann", "ben"]).tick(0)) == ["stage.started"]
+
+
+def test_a_practice_room_starts_with_one() -> None:
+    log = Log(people=[])
+    opened = log.events[0].payload.model_copy(update={"practice": True})
+    log.events, log.state = [], type(log.state)()
+    log.add(opened).join("ann")
+    assert kinds(log.tick(0)) == ["stage.started"]
+
+
+def test_stages_follow_their_clock_to_the_end_of_the_room() -> None:
+    log = Log()
+    happened = [kinds(log.tick(seconds)) for seconds in (0, 299, 1, 300, 300)]
+    assert happened == [
+        ["stage.started"],
+        [],
+        ["stage.ended", "stage.started"],
+        ["stage.ended", "stage.started"],
+        ["stage.ended", "room.closed"],
+    ]
+    assert log.state.stages_ended == ("talk", "vote", "end")
+    assert log.state.close_reason == "finished"
+    assert log.tick(1000) == []
+
+
+def test_a_stage_without_a_limit_ends_only_when_people_want() -> None:
+    stages = [{"id": "talk", "title": "Talk", "minutes": None}]
+    log = Log(stages=stages).start()
+    assert log.tick(10_000) == []
+    log.do("ann", Ready()), log.do("ben", Ready())
+    assert kinds(log.tick())[0] == "stage.ended"
+
+
+def test_seed_statements_are_put_to_the_vote_as_their_stage_starts() -> None:
+    stages = [{"id": "vote", "title": "Vote", "kind": "statements", "seed_statements": ["Build it.", "Wait."]}]
+    log = Log(stages=stages).start()
+    assert [(s.text, s.origin, s.stage_id) for s in log.state.statements.values()] == [
+        ("Build it.", "seed", "vote"),
+        ("Wait.", "seed", "vote"),
+    ]
+
+
+@pytest.mark.parametrize(("ready", "age", "moves"), [(1, 100, False), (2, 100, True), (2, 20, False), (3, 30, True)])
+def test_more_than_half_of_those_present_move_an_old_enough_stage_on(ready: int, age: float, moves: bool) -> None:
+    log = Log().start()
+    for person in ("ann", "ben", "cat")[:ready]:
+        log.do(person, Ready())
+    assert (kinds(log.tick(age)) == ["stage.ended", "stage.started"]) is moves
+
+
+def test_only_those_present_count_for_moving_on() -> None:
+    log = Log(people=["ann", "ben", "cat", "dan"]).start()
+    log.do("ann", Ready()), log.do("ben", Ready())
+    assert log.tick(40) == []
+    log.add(MemberAway(participant_id="dan"))
+    assert log.state.stage is not None and kinds(log.tick(0)) == ["stage.ended", "stage.started"]
+    assert log.state.ready == frozenset()
+
+
+def test_readiness_can_be_taken_back() -> None:
+    log = Log().start()
+    log.do("ann", Ready()), log.do("ben", Ready()), log.do("ben", Ready(ready=False))
+    assert log.tick(100) == []
+
+
+def test_a_majority_gets_more_time_at_most_so_often() -> None:
+    log = Log().start()
+    for _ in range(2):
+        log.do("ann", MoreTime()), log.do("cat", MoreTime())
+        assert kinds(log.tick()) == ["stage.extended"]
+        assert log.state.more_time == frozenset()
+    assert log.state.stage is not None and log.state.stage.ends_at == START + 300 + 2 * 120
+    assert not agenda.may_extend(log.state)
+    log.do("ann", MoreTime()), log.do("cat", MoreTime())
+    assert log.tick() == []
+
+
+def test_a_facilitator_extends_and_ends_stages() -> None:
+    log = Log().start()
+    log.host(ExtendStage(seconds=60))
+    assert log.tick(359) == [] and kinds(log.tick(1)) == ["stage.ended", "stage.started"]
+    assert kinds(log.host(NextStage())) == ["stage.ended", "stage.started"]
+    assert kinds(log.host(NextStage())) == ["stage.ended", "room.closed"]
+
+
+def test_a_speaker_may_finish_within_the_grace() -> None:
+    log = Log().start().wait(299).add(SpeechStarted(participant_id="ann", started_at=START + 299))
+    assert log.tick(1) == [] and log.tick(19) == []
+    assert kinds(log.tick(1)) == ["stage.ended", "stage.started"]
+
+
+def test_an_empty_room_is_closed_after_ten_minutes() -> None:
+    log = Log(people=["ann", "ben"]).start()
+    log.add(MemberLeft(participant_id="ann", reason="left")).wait(100).add(MemberAway(participant_id="ben"))
+    assert log.tick(599) == []
+    assert kinds(log.tick(1)) == ["room.closed"] and log.state.close_reason == "abandoned"
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "more"), [(0, 0, False), (1, 2, False), (2, 3, True), (2, 4, False), (3, 4, True)]
+)
+def test_majority_means_more_than_half(count: int, of: int, more: bool) -> None:
+    assert agenda.majority(count, of) is more
