@@ -136,7 +136,8 @@ class Peer:
             subscription = Subscription(
                 kind=kind,
                 mid=slot.mid,
-                stream=f"slot{number}",
+                # Eight octets: aiortc reads several SDES chunks in one packet only when each ends in exactly two zeros.
+                stream=f"slot{number:04}",
                 payload_type=slot.codec.payload_type,
                 rtx_payload_type=slot.codec.rtx_payload_type if kind == "video" else None,
                 ids=ids,
