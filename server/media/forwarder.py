@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -28,15 +27,12 @@ from server.media.model import (
     MediaRoomStats,
     QualityChanged,
     QualityLevel,
-    Recording,
-    RecordingFailed,
     Slot,
     SlotsChanged,
     Wanted,
 )
 from server.media.negotiation import parse_offer
 from server.media.peer import Peer, receive_view
-from server.media.recorder import Recorder
 from server.media.streams import LAST_LAYER
 from server.media.subscription import Allocation, BandwidthCap, VideoSource, allocate, assign
 from server.media.udp import UdpPort, open_ports
@@ -88,7 +84,6 @@ class MediaRoom:
         self._on_change = on_change
         self.now = clock
         self._tap = AudioTap(on_audio, config.audio_backlog)
-        self._recorder = Recorder(lambda member_id, why: on_change(RecordingFailed(member_id, why)))
         self._ports: list[UdpPort] = []
         self._members: dict[str, _Member] = {}
         self._retiring: set[asyncio.Task[None]] = set()
@@ -184,14 +179,6 @@ class MediaRoom:
         self._priority = {member_id: place for place, member_id in enumerate(member_ids)}
         self._arrange()
 
-    def record(self, member_id: str, path: Path) -> None:
-        """Record a member's sound into a new Ogg file from now on, also over reconnections; the caller has seen to consent."""
-        self._recorder.start(member_id, path, self.now())
-
-    async def stop_recording(self, member_id: str) -> Recording | None:
-        """Finish a member's recording; None if there is none, or it had failed."""
-        return await self._recorder.stop(member_id, self.now())
-
     def stats(self) -> MediaRoomStats:
         """Return counters of the room and of every connection."""
         return MediaRoomStats(
@@ -200,8 +187,8 @@ class MediaRoom:
             audio_dropped=self._tap.dropped,
         )
 
-    async def close(self) -> tuple[Recording, ...]:
-        """Close every connection and the ports, finish the recordings and return them; nothing is reported any more."""
+    async def close(self) -> None:
+        """Close every connection and the ports; nothing is reported any more."""
         self._closed = True
         if self._ticker is not None:
             self._ticker.cancel()
@@ -215,7 +202,6 @@ class MediaRoom:
             port.close()
         self._ports = []
         self._tap.close()
-        return await self._recorder.close(self.now())
 
     def _member(self, member_id: str) -> _Member:
         member = self._members.get(member_id)
@@ -266,9 +252,7 @@ class MediaRoom:
             return
         if level is not None and level < LOUD:
             member.spoke_at = at
-        packet = AudioPacket(peer.member_id, payload, timestamp, sequence, at, level)
-        self._tap.push(packet)
-        self._recorder.push(packet)
+        self._tap.push(AudioPacket(peer.member_id, payload, timestamp, sequence, at, level))
 
     def bandwidth_reported(self, peer: Peer, at: float) -> None:
         """Adapt what a member is sent (called by the peer when it has news of its connection)."""

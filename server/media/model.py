@@ -92,15 +92,7 @@ class QualityChanged:
     why: Literal["connection", "choice", "recovered"]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingFailed:
-    """A member's recording could not be written and has ended; what was written stays."""
-
-    member_id: str
-    why: str
-
-
-MediaChange = SlotsChanged | ConnectionChanged | QualityChanged | RecordingFailed
+MediaChange = SlotsChanged | ConnectionChanged | QualityChanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Owns one file per recorded member. Every file begins at the moment its recording began and keeps room time: silence stands for what never
 came, so that the files of a room lie side by side. Whole pages are flushed every second: a crash loses at most that second, and the file
-plays as it is. Never decides who is recorded (consent is the caller's). Called by `forwarder`, which owns it.
+plays as it is. Never decides who is recorded (consent is the caller's). Called by `server/rooms`, which gives it the packets of the tap.
 """
 
 from __future__ import annotations
