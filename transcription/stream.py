@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
@@ -36,6 +37,19 @@ _LOOK_SECONDS = 1.0
 _EARLY_SECONDS = 0.1
 _MOST_HOTWORDS = 24
 _SLOWER, _FASTER = 1.5, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSpeechStats:
+    """How a room's transcription fares, for the monitor and the metrics."""
+
+    finals_waiting: int
+    finals_on_disk: int
+    seconds_behind: float
+    """0 unless captions are said to be behind."""
+    partial_every_seconds: float
+    finals_lost: int
+    """Finals that had not come when the room closed."""
 
 
 class RoomTranscriber:
@@ -72,6 +86,7 @@ class RoomTranscriber:
         self._outbox = Outbox(room_id, settings)
         self._partial_every = settings.partial_every_seconds
         self._behind = 0.0
+        self._lost = 0
         self._wake = asyncio.Event()
         self._to_send = asyncio.Event()
         self._closing = False
@@ -104,6 +119,11 @@ class RoomTranscriber:
             self._leaving[participant_id] = participant
             self._wake.set()
 
+    def stats(self) -> RoomSpeechStats:
+        """Return how things stand."""
+        outbox = self._outbox
+        return RoomSpeechStats(outbox.finals, outbox.spilled, self._behind, self._partial_every, self._lost)
+
     async def run(self) -> None:
         """Transcribe until closed or cancelled."""
         unsubscribe = self._work.subscribe(self._room_id, self.take)
@@ -127,8 +147,9 @@ class RoomTranscriber:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.close_seconds):
                     await self._finished.wait()
-        if self._outbox.finals:
-            _log.error("closed before all finals came", room=self._room_id, finals=self._outbox.finals)
+        self._lost = self._outbox.finals
+        if self._lost:
+            _log.error("closed before all finals came", room=self._room_id, finals=self._lost)
         self._stopping = True
         self._wake.set()
         self._to_send.set()
