@@ -88,7 +88,7 @@ export function DevicePanel({ devices, sound }: { devices: Devices; sound: Sound
         {canChooseOutput && devices.speakers.value.length > 0 && (
           <Select
             label={t('device.speaker')}
-            value={devices.chosen.output.value}
+            value={devices.chosen.output.value || (devices.speakers.value[0]?.deviceId ?? '')}
             options={devices.speakers.value.map((d, index) => ({ value: d.deviceId, label: d.label || `${index + 1}` }))}
             onChange={(id) => devices.chooseOutput(id)}
             testid="pick-output"

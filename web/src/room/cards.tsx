@@ -44,8 +44,8 @@ function Card({ session, card }: { session: Session; card: CardView }) {
       <p class="card-text" dir="auto">
         {card.text}
       </p>
-      <Actions session={session} card={card} answer={answer} />
       <footer class="card-foot">
+        <Actions session={session} card={card} answer={answer} />
         <Why card={card} />
         {ai && (
           <span class="card-feedback" role="group" aria-label={t('card.feedback')}>
