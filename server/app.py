@@ -32,7 +32,7 @@ from server.http.auth import Auth, admin_token
 from server.http.routes import setup_routes
 from server.http.security import MAX_BODY_BYTES, middlewares
 from server.ids import new_id
-from server.media.model import MediaConfig
+from server.parts import database_url, media_config, transcription_settings
 from server.rooms.hearing import Hearing
 from server.rooms.media import RoomMedia
 from server.rooms.recording import Recording
@@ -45,7 +45,6 @@ from server.storage.store import Store
 from server.valkey import EmbeddedValkey
 from server.work_streams import RedisWorkQueue
 from transcription.decode import AudioPacket
-from transcription.settings import TranscriptionSettings
 
 log = structlog.get_logger()
 
@@ -63,25 +62,6 @@ class Ready:
     admin_is_new: bool
 
 
-def transcription_settings(settings: Settings) -> TranscriptionSettings:
-    """Return the recogniser's settings, as the server's settings choose them."""
-    return TranscriptionSettings(
-        model=settings.speech_model,
-        device=settings.speech_device,
-        threads_per_worker=settings.worker_threads,
-        cache_dir=settings.data_dir / "models",
-        spill_dir=settings.data_dir / "spill",
-    )
-
-
-def media_config(settings: Settings) -> MediaConfig:
-    """Return the media plane's settings."""
-    return MediaConfig(
-        udp_ports=(settings.udp_port_min, settings.udp_port_max),
-        public_addresses=(settings.public_address,) if settings.public_address else (),
-    )
-
-
 def language_model(settings: Settings) -> LanguageModel | None:
     """Return the configured language model, or None: rules, templates and extraction then do all the work."""
     if not settings.llm_model:
@@ -92,11 +72,6 @@ def language_model(settings: Settings) -> LanguageModel | None:
         api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
         timeout_seconds=settings.llm_timeout_seconds,
     )
-
-
-def database_url(settings: Settings) -> str:
-    """Return the database's URL: SQLite in the data folder unless another is set."""
-    return settings.database_url or f"sqlite:///{(settings.data_dir / 'parley.db').resolve()}"
 
 
 def bind(settings: Settings) -> socket.socket:

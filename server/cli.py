@@ -211,8 +211,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _worker(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.app import transcription_settings
     from server.children import ends_with_parent
+    from server.parts import transcription_settings
     from server.worker import run_worker
 
     if settings.redis_url is None:
@@ -229,16 +229,16 @@ def _worker(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.designs import read_design
     from server.demo import demo
+    from server.designs import read_design
 
     design = read_design(arguments.design)
     return _until_signal(lambda stop: demo(settings, design, arguments.size, arguments.keep, stop))
 
 
 def _simulate(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.designs import read_design
     from server.demo import simulate_rooms
+    from server.designs import read_design
 
     design = read_design(arguments.design)
     return _until_signal(
@@ -262,7 +262,7 @@ def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _backup(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.app import database_url
+    from server.parts import database_url
     from server.storage.backup import backup
 
     report = asyncio.run(backup(database_url(settings), settings.data_dir, arguments.file))
@@ -271,7 +271,7 @@ def _backup(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _restore(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.app import database_url
+    from server.parts import database_url
     from server.storage.backup import restore
 
     report = asyncio.run(restore(arguments.file, database_url(settings), settings.data_dir))
@@ -307,7 +307,7 @@ def _outcomes(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> int:
-    from server.app import database_url
+    from server.parts import database_url
     from server.storage.export import export_deliberation
     from server.storage.store import Store
 
