@@ -203,8 +203,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
             )
         case SpeechEnded() as e:
             done = Speech(e.participant_id, e.started_at, e.ended_at)
-            others = tuple(s for s in state.speech if not _same_speech(s, done))
-            return replace(state, speaking=_without(state.speaking, e.participant_id), speech=(*others, done))
+            before = tuple(s for s in state.speech if not _same_speech(s, done))
+            return replace(state, speaking=_without(state.speaking, e.participant_id), speech=(*before, done))
         case UtteranceFinal() as e:
             utterance = Utterance(
                 utterance_id=e.utterance_id,
