@@ -43,21 +43,22 @@ def decide(state: RoomState, now: float) -> Say | None:
 
 
 def _next_step(state: RoomState, member: Member, now: float, numbers: Mapping[str, float]) -> Say | None:
+    """Return the private invitation, the public one after it, or (as long after that as the first took) the next private one."""
+    settings = state.facilitation.balance
     who = member.participant_id
     words: dict[str, str | int] = {
         "share": round(numbers["share"] * 100),
         "median": round(numbers["median_share"] * 100),
     }
-    private = latest(state, "invite.private", about=who)
-    if private is None or not this_stage(state, private):
-        if private is not None and set(private.answers.values()) & {"declined", "not_helpful"}:
+    last = latest(state, "invite.", about=who)
+    if last is not None and set(last.answers.values()) & {"declined", "not_helpful"}:
+        return None
+    waited = now - last.at if last is not None else settings.quiet_after_seconds
+    if last is None or last.rule == "invite.public" or not this_stage(state, last):
+        if waited < settings.quiet_after_seconds:
             return None
         return Say("invite.private", to=(who,), about=who, words=words, numbers=numbers, actions=("speak", "decline"))
-    refused = set(private.answers.values()) & {"declined", "not_helpful"}
-    waited = now - private.at
-    if refused or waited < state.facilitation.balance.quiet_public_after_seconds or interrupts(state, now):
-        return None
-    if this_stage(state, latest(state, "invite.public", about=who)):
+    if waited < settings.quiet_public_after_seconds or interrupts(state, now):
         return None
     numbers = {**numbers, "since_private_seconds": round(waited, 1)}
     return Say("invite.public", about=who, words=words, numbers=numbers, actions=("speak", "decline"))
