@@ -328,7 +328,7 @@ def judged(rows: Sequence[dict[str, float]]) -> dict[str, bool]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     shared = ROOT.parent / "shared" / "data" / "speech"
-    default = shared if shared.is_dir() else ROOT / "tests" / "fixtures" / "speech"
+    default = shared if shared.is_dir() else ROOT / "simulation" / "speech"
     parser.add_argument("folder", nargs="?", type=Path, default=default)
     parser.add_argument("--quick", action="store_true", help="one talker, about 20 s")
     parser.add_argument("--model", default="base")
