@@ -30,6 +30,8 @@ from deliberation.events import (
     SummaryProposed,
     UtteranceStruck,
 )
+from deliberation.names import Masker
+from deliberation.privacy import mask_payload
 
 ITEMS = ("take_part", "record", "quote")
 REQUIRED = ("take_part",)
@@ -82,7 +84,7 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
     """Return, by seq, the payloads that an erasure changes, as they are to be kept from now on.
 
     Besides the thing itself, what the facilitator wrote goes where it repeats the erased words (`ECHO_WORDS` in a row, or all of them):
-    whole texts, and in summaries single sentences.
+    whole texts, and in summaries single sentences. With somebody's name, it goes from what the others said too.
     """
     events = tuple(events)
     changed = {event.seq: _blank(event.payload) for event in events if _hit(event.payload, erasure)}
@@ -93,6 +95,18 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
             rewritten = _without_echoes(kept, gone) if kept is not None else None
             if rewritten is not None:
                 changed[event.seq] = rewritten
+    spoken = [
+        (e.payload.name, f"Participant {e.payload.seat}")
+        for e in events
+        if isinstance(e.payload, MemberJoined) and e.payload.name and e.seq in changed
+    ]
+    if spoken:
+        masker = Masker(spoken)
+        for event in events:
+            before = changed.get(event.seq) or event.payload
+            after = mask_payload(before, masker)
+            if after != before:
+                changed[event.seq] = after
     return {seq: payload for seq, payload in changed.items() if payload is not None}
 
 

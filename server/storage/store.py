@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 from sqlalchemy import RowMapping, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deliberation.consent import Erasure, erase, erasures_of
+from deliberation.consent import Erasure, erase, erased, erasures_of
 from deliberation.design import Design, parse_design
 from deliberation.errors import Conflict, InvalidInput, NotFound
 from deliberation.events import PAYLOAD_TYPES, ConsentWithdrawn, Event, Payload, RoomClosed, RoomOpened
@@ -172,10 +172,7 @@ class Store:
         async with self._engines.write() as db:
             deliberation_id = await self._claim(db, room_id, first_seq, events)
             known = await self._erasures(db, room_id)
-            changed: dict[int, Payload] = {}
-            for erasure in known:
-                changed |= erase((e for e in events if e.seq not in changed), erasure)
-            rows = [_split(room_id, e, changed.get(e.seq, e.payload)) for e in events]
+            rows = [_split(room_id, event) for event in erased(events, known)]
             await db.execute(insert(t.events), [row for row, _ in rows])
             if personal := [row for _, row in rows if row]:
                 await db.execute(insert(t.personal), personal)
@@ -194,14 +191,7 @@ class Store:
 
     async def events(self, room_id: str, after: int = 0) -> list[Event]:
         """Return a room's events from `after + 1` on, oldest first; personal fields that were erased are None."""
-        own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
-        query = (
-            select(t.events, t.personal.c.data.label("personal"))
-            .select_from(t.events.outerjoin(t.personal, own))
-            .where(t.events.c.room_id == room_id, t.events.c.seq > after)
-            .order_by(t.events.c.seq)
-        )
-        rows = await self._all(query)
+        rows = await self._all(_log(room_id, after))
         if len(rows) > _LARGE_LOG:
             return await asyncio.to_thread(_join_all, rows)
         return _join_all(rows)
@@ -396,13 +386,16 @@ class Store:
         await self._remember(db, room_id, erasure, at)
         if erasure.what == "audio":
             return await self._recordings(db, room_id, erasure.id)
-        own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
-        query = select(t.events, t.personal.c.data.label("personal")).select_from(t.events.join(t.personal, own))
-        rows = (await db.execute(query.where(t.events.c.room_id == room_id))).mappings().all()
-        for seq, payload in erase(_join_all(rows), erasure).items():
+        query = _log(room_id)
+        events = _join_all((await db.execute(query)).mappings().all())
+        kept = {event.seq: event for event in events}
+        for seq, payload in erase(events, erasure).items():
+            row, personal = _split(room_id, Event(seq, kept[seq].at, kept[seq].actor, payload))
             here = and_(t.personal.c.room_id == room_id, t.personal.c.seq == seq)
-            data = _personal(payload)
-            await db.execute(update(t.personal).where(here).values(data=_dump(data)) if data else delete(t.personal).where(here))
+            own = update(t.personal).where(here).values(data=personal["data"]) if personal else delete(t.personal).where(here)
+            await db.execute(own)
+            event_here = and_(t.events.c.room_id == room_id, t.events.c.seq == seq)
+            await db.execute(update(t.events).where(event_here).values(data=row["data"]))
         return []
 
     async def _remember(self, db: AsyncConnection, room_id: str, erasure: Erasure, at: float) -> None:
@@ -458,6 +451,12 @@ class Store:
 # -- rows and records
 
 
+def _log(room_id: str, after: int = 0) -> Select[Any]:
+    own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
+    both = select(t.events, t.personal.c.data.label("personal")).select_from(t.events.outerjoin(t.personal, own))
+    return both.where(t.events.c.room_id == room_id, t.events.c.seq > after).order_by(t.events.c.seq)
+
+
 def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
@@ -469,8 +468,9 @@ def _personal(payload: Payload) -> dict[str, Any] | None:
     return data if any(value is not None for value in data.values()) else None
 
 
-def _split(room_id: str, event: Event, payload: Payload) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _split(room_id: str, event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return an event's row and the row of its personal fields."""
+    payload = event.payload
     key = {"room_id": room_id, "seq": event.seq}
     data = payload.model_dump(mode="json", exclude={"kind", *payload.personal_fields()})
     row = {**key, "at": event.at, "actor": event.actor, "kind": event.kind, "data": _dump(data)}
