@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 RESTART_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits before a crashed worker is started again; the last repeats
 STEADY_SECONDS = 60.0  # a worker that lived this long starts over with the first wait
-END_SECONDS = 5.0  # between a polite request to end and the end
+END_SECONDS = 3.0  # between a polite request to end and the end
 
 
 async def start(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
