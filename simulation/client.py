@@ -406,7 +406,7 @@ class Participant:
             try:
                 await self._open_media()
             except ParleyError:
-                await asyncio.sleep(RETRY_SECONDS[1])
+                await asyncio.sleep(RETRY_SECONDS[0])
                 self._offer_due.set()
 
     async def _open_media(self) -> None:
