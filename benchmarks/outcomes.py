@@ -3,7 +3,8 @@
 Run: python benchmarks/outcomes.py [--quick]
 
 Real votes: two Polis conversations (The Computational Democracy Project, CC BY 4.0), read from ../shared/data/votes where they are present;
-without them those aims are not judged. Scale: 100,000 people × 1,000 statements × 5 million votes, drawn with three camps (--quick: a tenth
+without them those aims are not judged. Bridging against consensus is an aim on the first; on the second it is only shown: its published
+groups leave out 201 of 339 voters, whom bridging counts. Scale: 100,000 people × 1,000 statements × 5 million votes, drawn with three camps (--quick: a tenth
 of the people and votes; times, memory and growth are then shown but not judged). Ends with one JSON line: name, figures, aims, met, missed, not_judged.
 Exits 1 where an aim is missed.
 """
@@ -51,7 +52,7 @@ AIMS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "map_seconds": ("<= 20 s at 5 million votes", lambda v: v <= 20),
     "bridging_seconds": ("<= 60 s at 5 million votes", lambda v: v <= 60),
     "peak_gib": ("<= 4 GiB", lambda v: v <= 4),
-    "map_growth": ("<= 1.25 (exponent of seconds against votes; 1 is linear)", lambda v: v <= 1.25),
+    "map_growth": ("<= 1.25 (exponent of processor seconds against votes; 1 is linear)", lambda v: v <= 1.25),
     "bridging_growth": ("<= 1.25 per step of the fit", lambda v: v <= 1.25),
     "moral_graph_seconds": ("<= 5 s for 10,000 values and 100,000 edges", lambda v: v <= 5),
 }
@@ -158,20 +159,20 @@ def scale(people: int, votes: int) -> dict[str, float]:
     map_seconds = bridging_seconds = 0.0
     for share in (4, 2, 1):
         matrix, camp = draw(people // share, STATEMENTS, votes // share)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         outcome = opinion_groups.opinion_groups(matrix)
-        map_seconds = time.perf_counter() - started
-        started = time.perf_counter()
+        map_seconds, map_cpu = time.perf_counter() - started, time.process_time() - used
+        started, used = time.perf_counter(), time.process_time()
         bridged = bridging.bridging(matrix)
-        bridging_seconds = time.perf_counter() - started
+        bridging_seconds, bridging_cpu = time.perf_counter() - started, time.process_time() - used
         recovered = adjusted_rand_score(camp, outcome.rows.groups)
         say(
             f"{len(matrix.votes):>9,} votes: map {map_seconds:.2f} s ({len(outcome.groups)} groups, adjusted Rand {recovered:.3f}), "
             f"bridging {bridging_seconds:.2f} s ({bridged.iterations} steps)"
         )
         sizes.append(len(matrix.votes))
-        map_times.append(map_seconds)
-        step_times.append(bridging_seconds / bridged.iterations)
+        map_times.append(map_cpu)
+        step_times.append(bridging_cpu / bridged.iterations)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
     return {
         "people": float(people),
