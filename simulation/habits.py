@@ -196,7 +196,7 @@ def _talk(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) 
         return [], mind
     queued = any(hand.participant_id == me for hand in view.queue)
     others = [p for p in view.speaking if p != me]
-    if mind.invited and not queued and not others and (turn is None):
+    if mind.invited and view.turn_seconds is None and not others:
         return [Say(1)], replace(mind, invited=False, speaking=True)
     if queued:
         return [], mind
@@ -262,7 +262,7 @@ def _card(
             return [], mind
         if dice.random() < habit.accepts_invitation:
             answer = AnswerIntervention(intervention_id=card.intervention_id, answer="accepted")
-            return [answer, RaiseHand()], replace(mind, invited=True)
+            return [answer, RaiseHand()], replace(mind, invited=True)  # called by the queue, where turns are timed
         return [AnswerIntervention(intervention_id=card.intervention_id, answer="declined")], mind
     if dice.random() < habit.rates_cards:
         verdict: Literal["helpful", "not_helpful"] = "helpful" if dice.random() < 0.8 else "not_helpful"
