@@ -47,8 +47,11 @@ class _IceStub:
 class LightPeer:
     """One connection over 127.0.0.1. Publishes Opus and VP8 (never decodable), receives into `on_media` still protected."""
 
-    def __init__(self, *, publish: bool = True, slots: int = 4, transport_cc: bool = True) -> None:
+    def __init__(
+        self, *, publish: bool = True, slots: int = 4, transport_cc: bool = True, address: str = "127.0.0.1"
+    ) -> None:
         self.publish, self.slots, self.transport_cc = publish, slots, transport_cc
+        self.address = address
         self.audio_ssrc, self.video_ssrc, self.rtx_ssrc = random.sample(range(1, 1 << 32), 3)
         self.numbers = {self.audio_ssrc: 100, self.video_ssrc: 200, self.rtx_ssrc: 300}
         self.transport_number = 0
@@ -79,7 +82,7 @@ class LightPeer:
 
     async def _gather(self, *, controlling: bool) -> None:
         self.agent = _Agent(ice_controlling=controlling, use_ipv6=False)
-        usual, ice.get_host_addresses = ice.get_host_addresses, lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+        usual, ice.get_host_addresses = ice.get_host_addresses, lambda use_ipv4, use_ipv6: [self.address]
         try:
             await self.agent.gather_candidates()
         finally:
@@ -124,14 +127,14 @@ class LightPeer:
         self.agent.remote_is_lite = first.ice.iceLite
         for media in description.media:
             for candidate in media.ice_candidates:
-                if candidate.protocol.lower() == "udp" and candidate.ip == "127.0.0.1":
+                if candidate.protocol.lower() == "udp" and candidate.ip == self.address:
                     await self.agent.add_remote_candidate(candidate_to_aioice(candidate))
         await self.agent.add_remote_candidate(None)
         await self.agent.connect()
         role = "controlling" if self.agent.ice_controlling else "controlled"
         self.dtls = RTCDtlsTransport(cast(RTCIceTransport, _IceStub(self.agent, role)), [certificate()])
-        self.dtls._set_role("client")
         assert first.dtls is not None
+        self.dtls._set_role("server" if first.dtls.role == "client" else "client")
         await self.dtls.start(first.dtls)
         if self.dtls.state != "connected":
             raise ConnectionError("DTLS failed")
