@@ -8,6 +8,10 @@ import { Announcer } from './ui/controls';
 import { Toasts } from './ui/toast';
 
 const Join = lazy(() => import('./lobby/page'));
+const Monitor = lazy(() => import('./monitor/page'));
+const Review = lazy(() => import('./review/page'));
+const Organise = lazy(() => import('./organise/page'));
+const Outcome = lazy(() => import('./outcome/page'));
 
 function Page() {
   const path = location.pathname;
@@ -16,9 +20,14 @@ function Page() {
   switch (match?.[2]) {
     case 'join':
       return <Join id={id} />;
+    case 'monitor':
+      return <Monitor id={id} />;
+    case 'review':
+      return <Review id={id} />;
+    case 'outcome':
+      return <Outcome id={id} />;
   }
-  void path;
-  return <NotFound />;
+  return path === '/' ? <Organise /> : <NotFound />;
 }
 
 function NotFound() {

@@ -20,10 +20,10 @@ export interface PeerOptions {
   iceServers: readonly IceServer[];
   slots: number;
   send: (message: ClientMessage) => void;
-  /** Own devices; null for someone who only watches and hears. */
-  devices: Devices | null;
+  devices: Devices;
+  /** What is sent: a participant's both, a speaking facilitator's voice, a listening one's nothing. */
+  sends: 'both' | 'audio' | 'nothing';
   sound: Sound;
-  video?: boolean;
 }
 
 export class Peer {
@@ -42,20 +42,18 @@ export class Peer {
   /** Make a (new) connection. */
   async connect(): Promise<void> {
     this.close();
-    const { iceServers, slots, devices, sound } = this.options;
+    const { iceServers, slots, devices, sends, sound } = this.options;
     const pc = new RTCPeerConnection({
       bundlePolicy: 'max-bundle',
       iceServers: iceServers.map((s) => ({ urls: [...s.urls], ...(s.username ? { username: s.username, credential: s.credential ?? '' } : {}) })),
     });
     this.pc = pc;
     window.__parley = { pc };
-    if (devices) {
-      this.follow(pc.addTransceiver('audio', { direction: 'sendonly' }), devices, 'audio');
-      this.follow(sendVideo(pc), devices, 'video');
-    }
+    if (sends !== 'nothing') this.follow(pc.addTransceiver('audio', { direction: 'sendonly' }), devices, 'audio');
+    if (sends === 'both') this.follow(sendVideo(pc), devices, 'video');
     for (let i = 0; i < slots; i++) {
       pc.addTransceiver('audio', { direction: 'recvonly' });
-      if (this.options.video !== false) pc.addTransceiver('video', { direction: 'recvonly' });
+      pc.addTransceiver('video', { direction: 'recvonly' });
     }
     pc.ontrack = ({ track, transceiver }) => {
       const mid = transceiver.mid ?? '';

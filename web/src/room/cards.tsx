@@ -4,18 +4,17 @@
  */
 import { maybe, number, t } from '../i18n';
 import type { CardView, RoomView } from '../protocol/types';
-import { now } from '../ui/controls';
+import { narrow, now } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import type { Session } from './session';
 
 const SHOWN_SECONDS = 150;
-const SHOWN = 2;
 
 export function Cards({ session, view }: { session: Session; view: RoomView }) {
   const cards = Object.values(view.cards)
     .filter((card) => now.value - card.at < SHOWN_SECONDS && !session.dismissed.value.has(card.intervention_id))
     .sort((a, b) => b.at - a.at)
-    .slice(0, SHOWN);
+    .slice(0, narrow.value ? 1 : 2);
   if (cards.length === 0) return null;
   return (
     <section class="cards" aria-label={t('cards')}>

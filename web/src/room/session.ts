@@ -181,6 +181,7 @@ export class Session {
       slots: welcome.slots,
       send: (m) => this.socket.send(m),
       devices: this.devices,
+      sends: 'both',
       sound: this.sound,
     });
     this.peer.value = peer;

@@ -1,12 +1,23 @@
 /** Everyone, in equal tiles: picture or initials, name, seat colour, a ring while speaking, whether muted, whether away. */
+import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { percent, t } from '../i18n';
+import type { Devices } from '../media/devices';
+import type { Peer } from '../media/peer';
+import type { RoomFeed } from '../net/feed';
 import type { MemberView, RoomView } from '../protocol/types';
 import { clock, now } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import type { Session } from './session';
 
-export function Tiles({ session, view }: { session: Session; view: RoomView }) {
+/** Whoever sees a room: a participant in it, or a facilitator who listens in (then `me` is empty). */
+export interface Viewer {
+  me: ReadonlySignal<string>;
+  feed: RoomFeed;
+  peer: ReadonlySignal<Peer | null>;
+  devices: Devices;
+}
+
+export function Tiles({ session, view }: { session: Viewer; view: RoomView }) {
   const members = Object.values(view.members)
     .filter((m) => m.presence !== 'left')
     .sort((a, b) => a.seat - b.seat);
@@ -19,7 +30,7 @@ export function Tiles({ session, view }: { session: Session; view: RoomView }) {
   );
 }
 
-function Tile({ session, view, member }: { session: Session; view: RoomView; member: MemberView }) {
+function Tile({ session, view, member }: { session: Viewer; view: RoomView; member: MemberView }) {
   const id = member.participant_id;
   const own = id === session.me.value;
   const live = session.feed.live.value[id];

@@ -1,0 +1,101 @@
+/** Designs to start from: whole files, as an organiser would write them. */
+export const TEMPLATES: Record<'short' | 'assembly' | 'study', string> = {
+  short: `title: A first conversation
+question: What should our neighbourhood do with the empty market hall?
+groups:
+  min_size: 2
+  target_size: 4
+  max_size: 6
+stages:
+  - id: opening
+    title: Where we stand
+    prompt: Say in a sentence or two what you would like to see there, and why.
+    minutes: 5
+  - id: statements
+    kind: statements
+    title: What we can say together
+    minutes: 5
+`,
+  assembly: `title: Cars in the old town
+question: How should the streets of the old town be shared between cars, bicycles and people on foot?
+briefing:
+  - title: The streets today
+    text: >
+      Write here, in plain words, what everyone should know before talking.
+groups:
+  min_size: 3
+  target_size: 5
+  max_size: 6
+  wait_seconds: 90
+  balance_by: [lives]
+segments:
+  lives: [in the old town, elsewhere in the city, outside the city]
+stages:
+  - id: experiences
+    title: Our experiences
+    prompt: How do you come here, and what has annoyed or pleased you lately?
+    minutes: 10
+  - id: options
+    title: Weighing the options
+    prompt: What would be gained and what lost if there were fewer cars? Who would gain, who would lose?
+    minutes: 20
+  - id: statements
+    kind: statements
+    title: What we can say together
+    minutes: 10
+    seed_statements:
+      - Whoever lives in the old town should always be able to reach their door by car.
+  - id: closing
+    kind: closing
+    title: Closing
+    minutes: 8
+poll:
+  - id: fewer
+    text: There should be fewer cars in the old town.
+    scale: 7
+consent:
+  version: "1"
+  organiser: the city's office for participation
+  contact: participation@example.org
+  purpose: The council has asked for recommendations and will answer each of them.
+privacy:
+  mode: chatham-house
+  retention_days: 180
+`,
+  study: `title: A study with two ways of facilitating
+question: Should the voting age be lowered to sixteen?
+groups:
+  min_size: 3
+  target_size: 4
+  max_size: 5
+stages:
+  - id: talk
+    title: Talking it over
+    prompt: Begin with the reasons that seem strongest to you, on either side.
+    minutes: 15
+  - id: statements
+    kind: statements
+    title: Statements
+    minutes: 6
+poll:
+  - id: lower
+    text: The voting age should be lowered to sixteen.
+    scale: 7
+facilitation:
+  mode: model
+  arms:
+    - name: rules-only
+      facilitation: rules
+    - name: with-model
+      facilitation: model
+consent:
+  version: "1"
+  organiser: the research group that invites you
+  contact: study@example.org
+privacy:
+  mode: named
+  record_audio: true
+  retention_days: 365
+  on_withdraw: erase
+`,
+};
