@@ -1,0 +1,160 @@
+"""Everything about one deliberation as a zip, in the privacy mode that its people consented to, with a data dictionary.
+
+Made from released rooms only (`released`), so that the mode holds by construction. Called by the API and by `parley export`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from deliberation.errors import Conflict
+from deliberation.names import Masker
+from deliberation.privacy import MASKED, Mode, redact_design
+from server.storage import formats
+from server.storage.records import DeliberationRecord
+from server.storage.released import Released, names_of, release
+from server.storage.store import Store
+
+MODES: tuple[Mode, ...] = ("named", "pseudonym", "chatham-house")  # from open to strict
+
+MODE_NAMES = {
+    "named": "People appear under the names they gave. Recordings are included of those who agreed.",
+    "pseudonym": (
+        "People are “Participant N”, by seat, within one room; no label joins rooms. Names that were spoken are replaced, other names may "
+        "be left (see “Names that were spoken”). There are no recordings."
+    ),
+    "chatham-house": (
+        "What was said, never who said it or where they come from. Utterances, messages and statements carry no speaker. Shares of the talk, "
+        "votes and polls stand under separate, shuffled labels that join with nothing else, without their times. There are no recordings, "
+        "no word times, no model outputs, no consents, no affiliations."
+    ),
+}
+NAME_RULES = (
+    "Names of people in the deliberation are masked where they were spoken or written, with spellings near them. A name that is an everyday "
+    "word as well (Will, Mark, May) is masked where it is capitalised and reads as a name; in lower case it stays. Names of others are not "
+    "masked: please look at the words listed in `flagged-names.csv` before you publish anything."
+)
+FLAGGED = {
+    "room": "The room's number.",
+    "utterance_id": "The utterance in which it stands.",
+    "word": "A word that may be somebody's name and was not masked.",
+}
+
+FILES: Mapping[str, str] = {
+    "README.md": "This file.",
+    "design.yaml": "The design that the deliberation ran under.",
+    "participants.csv": "Who took part, one row for each seat.",
+    "statements.csv": "What was put to the vote, with tallies.",
+    "votes.csv": "Every vote that counts.",
+    "polls.csv": "Answers to the opening and closing polls.",
+    "flagged-names.csv": "Words that may be names and were not masked.",
+    "rooms/room-N/transcript.json": "The transcript with word times (seconds from the room's opening) and confidences.",
+    "rooms/room-N/transcript.csv": "The transcript as a table.",
+    "rooms/room-N/transcript.vtt": "The transcript as WebVTT captions.",
+    "rooms/room-N/transcript.srt": "The transcript as SubRip captions.",
+    "rooms/room-N/transcript.txt": "The transcript to read.",
+    "rooms/room-N/events.jsonl": (
+        "The room's log: one JSON object a line with `seq` (from 1), `at` (Unix seconds), `time` (UTC), `actor` (a participant's label, "
+        "`facilitator`, `system` or `ai`) and `payload`, whose `kind` says what happened."
+    ),
+    "rooms/room-N/ledger.jsonl": (
+        "The AI ledger: `entry` is `call` (a call to a language model: purpose, model, prompt, the events it read, outcome, latency, tokens) "
+        "or `card` (something the AI facilitator said: rule, text, reason, figures, feedback)."
+    ),
+    "rooms/room-N/summary.json": "The group's summary: sentences with what they cite and how they were marked; `null` without one.",
+    "rooms/room-N/audio/FILE": "Recordings, one per person and stretch (`named` mode only).",
+    "rooms/room-N/audio.json": "Whose recordings these are, and where they begin in seconds from the room's opening.",
+}
+
+
+async def export_deliberation(store: Store, deliberation_id: str) -> bytes:
+    """Return the zip of a deliberation's rooms.
+
+    Rooms that the mode does not show yet (see `privacy.reviewable`) and practice rooms are left out. Raises `NotFound`, and
+    `Conflict("nothing_to_export")` where no room is left.
+    """
+    deliberation = await store.deliberation(deliberation_id)
+    names = await names_of(store, deliberation_id)
+    rooms: list[Released] = []
+    running = 0
+    for record in await store.rooms(deliberation_id):
+        if record.practice:
+            continue
+        try:
+            rooms.append(await release(store, record.room_id, names))
+        except Conflict:
+            running += 1
+    if not rooms:
+        raise Conflict("nothing_to_export", "No room of this deliberation can be exported yet.")
+    return await asyncio.to_thread(_zip, deliberation, rooms, running, names)
+
+
+def _zip(
+    deliberation: DeliberationRecord, rooms: Sequence[Released], running: int, names: Mapping[str, str | None]
+) -> bytes:
+    mode = max((room.mode for room in rooms), key=MODES.index)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.md", readme(deliberation, rooms, running))
+        archive.writestr("design.yaml", _design_yaml(deliberation, mode, names))
+        for name, rows in formats.ROWS.items():
+            if name != "transcript.csv":
+                archive.writestr(name, formats.table(name, (row for room in rooms for row in rows(room))))
+        archive.writestr("flagged-names.csv", flagged_csv(rooms))
+        for room in rooms:
+            folder = f"rooms/room-{room.record.number}"
+            for form in ("json", "csv", "vtt", "srt", "txt"):
+                archive.writestr(f"{folder}/transcript.{form}", formats.transcript(room, form)[0])
+            archive.writestr(f"{folder}/events.jsonl", formats.events_jsonl(room))
+            archive.writestr(f"{folder}/ledger.jsonl", formats.ledger_jsonl(room))
+            archive.writestr(f"{folder}/summary.json", formats.summary_json(room))
+            if files := room.audio_files():
+                about = json.dumps([file.model_dump() for file in files], indent=1)
+                archive.writestr(f"{folder}/audio.json", about + "\n")
+                for file in files:
+                    archive.write(room.audio[file.file], f"{folder}/audio/{file.file}", zipfile.ZIP_STORED)
+    return out.getvalue()
+
+
+def flagged_csv(rooms: Sequence[Released]) -> str:
+    """Return the words that may be names, as CSV."""
+    rows = [f"{room.record.number},{flag.utterance_id},{flag.word}\r\n" for room in rooms for flag in room.flags()]
+    return ",".join(FLAGGED) + "\r\n" + "".join(rows)
+
+
+def readme(deliberation: DeliberationRecord, rooms: Sequence[Released], running: int) -> str:
+    """Return the data dictionary: every file, every column, and what the mode means."""
+    modes = sorted({room.mode for room in rooms}, key=MODES.index)
+    parts = [
+        "# What is in this export\n",
+        f"{len(rooms)} room(s) of the deliberation `{deliberation.deliberation_id}`."
+        + (f" {running} more are still running and not included." if running else "")
+        + " Practice rooms are never included.\n",
+        "## Privacy\n",
+        *(f"`{mode}`: {MODE_NAMES[mode]}\n" for mode in modes),
+        "Reports to facilitators, private answers on safety and words that the group has hidden are never included.\n",
+        "## Names that were spoken\n",
+        NAME_RULES + "\n",
+        "## Files\n",
+        *(f"- `{name}`: {what}" for name, what in FILES.items()),
+        "\nA text in a CSV file that begins with `=`, `+`, `-` or `@` has an apostrophe in front, so that no spreadsheet runs it. "
+        "Empty files of the list above may be missing.\n",
+    ]
+    for name, columns in {**formats.COLUMNS, "flagged-names.csv": FLAGGED}.items():
+        parts += [f"### {name}\n", *(f"- `{column}`: {what}" for column, what in columns.items()), ""]
+    return "\n".join(parts)
+
+
+def _design_yaml(deliberation: DeliberationRecord, mode: Mode, names: Mapping[str, str | None]) -> str:
+    data: dict[str, Any] = deliberation.design.model_dump(mode="json")
+    if mode != "named":
+        masker = Masker([(name, MASKED) for name in names.values() if name], shared=MASKED)
+        data = redact_design(data, mode, masker.mask)
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
