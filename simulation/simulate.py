@@ -95,8 +95,8 @@ async def simulate(
     """Run `rooms` groups of `size` bots through a whole deliberation. Cancel it to stop early.
 
     `join_url` is a participants' link; groups form by the server's own rule, so its design's target size should be `size`. With `incidents`
-    the bots also misbehave and lose their connection, as the demo's do. Raises `InvalidInput` for a bad link or no speech, `Unavailable`
-    where the server cannot be reached.
+    the bots also misbehave and lose their connection, as the demo's do. Raises `InvalidInput` for a bad link or no speech; what
+    goes wrong for a single participant is in the report's `problems`.
     """
     link = JoinLink.parse(join_url)
     speakers = cast(await asyncio.to_thread(load_library, speech_dir))
