@@ -83,6 +83,33 @@ class DeliberationLinks(_Model):
     outcome_url: str
 
 
+class DeliberationInfo(_Model):
+    """One deliberation in the organiser's list (`GET /api/deliberations`); practice rooms and simulated partners do not count."""
+
+    id: str
+    title: str
+    question: str
+    created_at: float
+    open: bool
+    rooms: int
+    participants: int
+    links: DeliberationLinks
+
+
+class LinkRequest(_Model):
+    """One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent."""
+
+    role: Literal["invitation", "facilitator", "researcher"]
+    days: Annotated[float, Field(gt=0, le=3650)] | None = None
+
+
+class IssuedLink(_Model):
+    """A link just issued: the only time its token is shown."""
+
+    link_id: str
+    url: str
+
+
 class LinkInfo(_Model):
     """One issued link, for listing and revoking."""
 
