@@ -61,22 +61,24 @@ class RoomFacilitator:
         self._news.set()
 
     async def run(self) -> None:
-        """Do the slow work that the observed states call for, until cancelled. A job that fails is logged and not tried again."""
+        """Do the slow work that the observed states call for, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._state is not None and (job := self._next_job(self._state)) is not None:
-                name, work = job
-                self._tried.add(name)
-                try:
-                    if payloads := await work(self._state):
-                        await self._act(payloads)
-                except (
-                    Exception
-                ) as error:  # a room goes on without its facilitator; the message may hold speech, so it is not logged
-                    log.error(
-                        "facilitator job failed", extra={"job": name.split(":")[0], "error": type(error).__name__}
-                    )
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Do the slow work that is due now. A job that fails is logged and not tried again."""
+        while self._state is not None and (job := self._next_job(self._state)) is not None:
+            name, work = job
+            self._tried.add(name)
+            try:
+                if payloads := await work(self._state):
+                    await self._act(payloads)
+            except (
+                Exception
+            ) as error:  # a room goes on without its facilitator; the message may hold speech, so it is not logged
+                log.error("facilitator job failed", extra={"job": name.split(":")[0], "error": type(error).__name__})
 
     def _next_job(self, state: RoomState) -> tuple[str, Callable[[RoomState], Awaitable[list[Payload]]]] | None:
         if state.design is None:
