@@ -21,28 +21,18 @@ from aioice.ice import CandidatePair, Connection, StunProtocol, server_reflexive
 from aioice.stun import Message
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport, parse_stun_turn_uri
-from pylibsrtp._binding import ffi, lib
+from pylibsrtp._binding import lib
 
-from server.media.udp import Address, UdpPort
+from server.media.datagrams import Address, Lane
+from server.media.udp import UdpPort
 
 Certificate = RTCCertificate
-
-MAX_DATAGRAM = 1600
-"""Longest datagram that is received; anything longer is cut and fails authentication."""
 
 srtp_protect: Callable[[Any, Any, Any], int] = lib.srtp_protect
 srtp_unprotect: Callable[[Any, Any, Any], int] = lib.srtp_unprotect
 srtp_protect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_protect_rtcp
 srtp_unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
 """`f(context, buffer, length)` work in place, rewrite `length[0]` and return 0 on success."""
-
-
-def new_buffer(octets: bytes = b"") -> tuple[Any, memoryview, Any]:
-    """Return (C buffer of 2048 bytes, the same as a memoryview, a C int for its length), beginning with `octets`."""
-    buffer = ffi.new("unsigned char[2048]")
-    view = memoryview(ffi.buffer(buffer))
-    view[: len(octets)] = octets
-    return buffer, view, ffi.new("int *")
 
 
 class IceAgent(Connection):
@@ -63,7 +53,7 @@ class IceAgent(Connection):
         turn: dict[str, Any] | None,
         gather_seconds: float,
         on_address: Callable[[UdpPort, Address], None],
-        on_path: Callable[[Callable[[Any, Address], object], Address], None],
+        on_path: Callable[[Lane | None, Callable[[Any, Address], object], Address], None],
         on_relayed: Callable[[bytes], None],
     ) -> None:
         super().__init__(ice_controlling=False, stun_server=stun_server, **(turn or {}))
@@ -128,9 +118,9 @@ class IceAgent(Connection):
             transport = selected.protocol.transport
             if isinstance(transport, _PortTransport):
                 self._on_address(transport.port, selected.remote_addr)
-                self._on_path(transport.port.send, selected.remote_addr)
+                self._on_path(transport.port.lane(selected.remote_addr), transport.port.send, selected.remote_addr)
             else:
-                self._on_path(lambda data, addr: transport.sendto(bytes(data), addr), selected.remote_addr)
+                self._on_path(None, lambda data, addr: transport.sendto(bytes(data), addr), selected.remote_addr)
 
     def data_received(self, data: bytes, component: int) -> None:
         """Take DTLS from a port of ours, and everything that is not STUN from a relay."""

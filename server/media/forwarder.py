@@ -32,7 +32,7 @@ from server.media.model import (
     Wanted,
 )
 from server.media.negotiation import parse_offer
-from server.media.peer import Peer, receive_view
+from server.media.peer import Peer
 from server.media.streams import LAST_LAYER
 from server.media.subscription import Allocation, BandwidthCap, VideoSource, allocate, assign
 from server.media.udp import UdpPort, open_ports
@@ -112,7 +112,7 @@ class MediaRoom:
         if member_id not in self._members and len(self._members) >= self._config.max_peers:
             raise TooMany("media.full", "This room has as many connections as it may have.")
         if not self._ports:
-            self._ports = open_ports(self._config.addresses, self._config.udp_ports, receive_view)
+            self._ports = open_ports(self._config.addresses, self._config.udp_ports)
         peer = Peer(member_id, offer, self, self._ports, self._config)
         try:
             answer = await peer.answer(_certificate(self.now()))

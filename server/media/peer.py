@@ -20,12 +20,13 @@ import structlog
 
 from server.media import aiortc_compat as compat
 from server.media import rtcp
+from server.media.datagrams import MAX_DATAGRAM, OUTBOX, Address, Buffer, Lane, new_buffer, new_length
 from server.media.model import ConnectionState, Kind, MediaConfig, PeerStats
 from server.media.negotiation import Offer, SlotSource, Transport, build_answer, uses_transport_cc
 from server.media.reception import TransportFeedback
 from server.media.rtp import parse_header, read_extensions, read_mid
 from server.media.streams import CLOCK_RATES, Subscription, Track
-from server.media.udp import Address, UdpPort
+from server.media.udp import UdpPort
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +36,7 @@ ROUND_TRIP_GUESS = 0.1
 """Seconds, until a report tells."""
 
 _ssrc_at = struct.Struct("!I").unpack_from
-_receive_buffer, receive_view, _receive_length = compat.new_buffer()
-receive_view = receive_view[: compat.MAX_DATAGRAM]
-"""The one buffer into which every datagram of this process is received; its contents are used up before the next."""
+_receive_length = new_length()
 
 
 class PeerOwner(Protocol):
@@ -93,7 +92,8 @@ class Peer:
         self._contexts: compat.SrtpContexts | None = None
         self._send: Callable[[Any, Address], object] | None = None
         self._address: Address = ("", 0)
-        self._buffer, self._view, self._length = compat.new_buffer()
+        self._buffer = new_buffer()
+        self._length = new_length()
         self._feedback = TransportFeedback() if uses_transport_cc(offer) else None
         self._round_trip = ROUND_TRIP_GUESS
         self._round_trip_known = False
@@ -222,15 +222,15 @@ class Peer:
     def _proved_address(self, port: UdpPort, address: Address) -> None:
         port.add_peer(address, self)
 
-    def _nominated(self, send: Callable[[Any, Address], object], address: Address) -> None:
+    def _nominated(self, lane: Lane | None, send: Callable[[Any, Address], object], address: Address) -> None:
         self._send, self._address = send, address
         for subscription in self._ours.values():
-            subscription.send, subscription.address = send, address
+            subscription.lane, subscription.send, subscription.address = lane, send, address
 
     def _relayed(self, data: bytes) -> None:
-        if len(data) <= compat.MAX_DATAGRAM:
-            receive_view[: len(data)] = data
-            self.take_media(receive_view, len(data))
+        if len(data) <= MAX_DATAGRAM:
+            self.take_media(new_buffer(data), len(data))
+            OUTBOX.flush()
 
     def take_dtls(self, data: bytes) -> None:
         """Take a DTLS datagram from an address of this peer."""
@@ -238,8 +238,9 @@ class Peer:
 
     # Packets in
 
-    def take_media(self, view: memoryview, length: int) -> None:
-        """Take a protected RTP or RTCP packet of `length` bytes from the head of the receive buffer."""
+    def take_media(self, buffer: Buffer, length: int) -> None:
+        """Take a protected RTP or RTCP packet of `length` bytes from the head of a receive buffer."""
+        view = buffer.view
         counters = self._counters
         counters.packets_in += 1
         counters.bytes_in += length
@@ -247,7 +248,7 @@ class Peer:
         if inbound is None or length < 12:
             return
         if 192 <= view[1] <= 223:
-            self._take_rtcp(view, length)
+            self._take_rtcp(buffer, length)
             return
         (ssrc,) = _ssrc_at(view, 8)
         track = self._sources.get(ssrc)
@@ -259,7 +260,7 @@ class Peer:
                 counters.malformed += 1
                 return
         _receive_length[0] = length
-        if compat.srtp_unprotect(inbound, _receive_buffer, _receive_length):
+        if compat.srtp_unprotect(inbound, buffer.c, _receive_length):
             counters.unauthentic += 1
             return
         if learned:
@@ -314,13 +315,13 @@ class Peer:
         else:
             track.rtx_ssrc = ssrc
 
-    def _take_rtcp(self, view: memoryview, length: int) -> None:
+    def _take_rtcp(self, buffer: Buffer, length: int) -> None:
         _receive_length[0] = length
-        if compat.srtp_unprotect_rtcp(self._inbound, _receive_buffer, _receive_length):
+        if compat.srtp_unprotect_rtcp(self._inbound, buffer.c, _receive_length):
             self._counters.unauthentic += 1
             return
         at = self._owner.now()
-        packet = bytes(view[: _receive_length[0]])
+        packet = bytes(buffer.view[: _receive_length[0]])
         try:
             for item in rtcp.parse(packet):
                 self._take_report(item, at)
@@ -383,10 +384,10 @@ class Peer:
         """Protect and send a compound packet."""
         if self._outbound is None or self._send is None:
             return
-        self._view[: len(packet)] = packet
+        self._buffer.view[: len(packet)] = packet
         self._length[0] = len(packet)
-        if compat.srtp_protect_rtcp(self._outbound, self._buffer, self._length) == 0:
-            self._send(self._view[: self._length[0]], self._address)
+        if compat.srtp_protect_rtcp(self._outbound, self._buffer.c, self._length) == 0:
+            self._send(self._buffer.view[: self._length[0]], self._address)
             self._counters.rtcp_out += 1
 
     def _ask_again(self, track: Track, at: float) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server.media import aiortc_compat as compat
+from server.media.datagrams import OUTBOX, Address, Buffer, Lane, new_buffer, new_length
 from server.media.model import Kind
 from server.media.reception import NackTracker, ReceptionStatistics, SourceClock
 from server.media.rtp import (
@@ -28,7 +29,6 @@ from server.media.rtp import (
     shift_vp8,
     unwrap,
 )
-from server.media.udp import Address
 
 CLOCK_RATES: dict[Kind, int] = {"audio": 48_000, "video": 90_000}
 RING_PACKETS = 512
@@ -37,6 +37,8 @@ KEYFRAME_INTERVAL = 0.5
 """Seconds between keyframe requests to one publisher; requests in between wait for the next."""
 RESEND_INTERVAL = 0.02
 """Seconds within which the same packet is not sent again to the same subscriber."""
+BUFFERS = 8
+"""Packets of one subscription that wait for one flush: a frame's packets, when they come together."""
 LAST_LAYER = 3
 """Highest VP8 temporal layer: no limit."""
 
@@ -46,51 +48,6 @@ _srtp_protect = compat.srtp_protect
 
 class Subscription:
     """One of a subscriber's receiving m-lines: the stream that we send there."""
-
-    __slots__ = (
-        "_header",
-        "_header_size",
-        "_level_at",
-        "_next_number",
-        "_next_picture",
-        "_next_timestamp",
-        "_next_tl0",
-        "_resent",
-        "_rtx_number",
-        "_send_time",
-        "_skipped_picture",
-        "_stopped_at",
-        "address",
-        "buffer",
-        "clock_rate",
-        "context",
-        "errors",
-        "kind",
-        "layer",
-        "layer_limit",
-        "length",
-        "loss",
-        "mid",
-        "needs_keyframe",
-        "numbers",
-        "octets",
-        "packets",
-        "paused",
-        "payload_type",
-        "reported_packets",
-        "resent",
-        "round_trip",
-        "rtx_payload_type",
-        "rtx_ssrc",
-        "send",
-        "source_started",
-        "ssrc",
-        "stream",
-        "timestamp_shift",
-        "tl0_shift",
-        "track",
-        "view",
-    )  # fmt: skip
 
     def __init__(
         self, *, kind: Kind, mid: str, stream: str, payload_type: int, rtx_payload_type: int | None, ids: ExtensionIds
@@ -109,12 +66,17 @@ class Subscription:
             abs_send_time=ids.abs_send_time if kind == "video" else 0,
         )
         template = header_template(self.ssrc, used, mid)
-        self.buffer, self.view, self.length = compat.new_buffer(template.octets)
+        self._buffers = [new_buffer(template.octets) for _ in range(BUFFERS)]
+        self._used = 0
+        self._round = -1
+        self._length = new_length()
         self._header_size = len(template.octets)
         self._send_time = slice(template.send_time_at, template.send_time_at + 3) if template.send_time_at else None
         self._level_at = template.level_at
         self.context: Any = None
         """SRTP context; None until the subscriber's handshake is done."""
+        self.lane: Lane | None = None
+        """The way to the subscriber; None where it leads over a relay, then `send` is used."""
         self.send: Callable[[memoryview, Address], object] = _no_path
         self.address: Address = ("", 0)
         self.track: Track | None = None
@@ -183,7 +145,8 @@ class Subscription:
         picture: int,
     ) -> None:
         """Send one packet: `number` and `picture` (shift) are this subscriber's, `timestamp` the source's, `marker` 0x80 or 0."""
-        view = self.view
+        buffer = self._free_buffer()
+        view = buffer.view
         _pack_middle(
             view, 1, marker | self.payload_type, number & 0xFFFF, (timestamp + self.timestamp_shift) & 0xFFFFFFFF
         )
@@ -196,14 +159,28 @@ class Subscription:
         view[start:end] = payload
         if picture or self.tl0_shift:
             shift_vp8(view, start, vp8, picture, self.tl0_shift)
-        length = self.length
+        length = self._length
         length[0] = end
-        if _srtp_protect(self.context, self.buffer, length):
+        if _srtp_protect(self.context, buffer.c, length):
             self.errors += 1
             return
-        self.send(view[: length[0]], self.address)
+        if self.lane is not None:
+            OUTBOX.add(self.lane, buffer, length[0])
+        else:
+            self.send(view[: length[0]], self.address)
         self.packets += 1
         self.octets += end - start
+
+    def _free_buffer(self) -> Buffer:
+        """Return a buffer with the header's template that nothing waits in."""
+        if self._round != OUTBOX.round:
+            self._round, self._used = OUTBOX.round, 0
+        elif self._used == BUFFERS:
+            OUTBOX.flush()
+            self._round, self._used = OUTBOX.round, 0
+        buffer = self._buffers[self._used]
+        self._used += 1
+        return buffer
 
     def resend(self, lost: tuple[int, ...], at: float, send_time: bytes) -> None:
         """Send again what the subscriber misses and the ring still has: as RTX (RFC 4588) where negotiated, otherwise as it was."""
@@ -227,7 +204,8 @@ class Subscription:
                 self._emit_rtx(packet, number, found[1], send_time)
 
     def _emit_rtx(self, packet: StoredPacket, number: int, picture: int, send_time: bytes) -> None:
-        view, start = self.view, self._header_size
+        buffer = self._free_buffer()
+        view, start = buffer.view, self._header_size
         flags = view[0]
         timestamp = (packet.timestamp + self.timestamp_shift) & 0xFFFFFFFF
         self._rtx_number = (self._rtx_number + 1) & 0xFFFF
@@ -242,11 +220,14 @@ class Subscription:
         view[start + 2 : end] = packet.payload
         if picture or self.tl0_shift:
             shift_vp8(view, start + 2, packet.vp8, picture, self.tl0_shift)
-        self.length[0] = end
-        if _srtp_protect(self.context, self.buffer, self.length):
+        self._length[0] = end
+        if _srtp_protect(self.context, buffer.c, self._length):
             self.errors += 1
+        elif self.lane is not None:
+            OUTBOX.add(self.lane, buffer, self._length[0])
+            OUTBOX.flush()
         else:
-            self.send(view[: self.length[0]], self.address)
+            self.send(view[: self._length[0]], self.address)
         # The template belongs to the main stream.
         HEADER.pack_into(view, 0, flags, 0, 0, 0, self.ssrc)
 

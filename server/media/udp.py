@@ -17,11 +17,8 @@ from typing import Any, Protocol
 import ifaddr
 
 from deliberation.errors import Unavailable
+from server.media.datagrams import INBOX, OUTBOX, Address, Buffer, Lane, address_of, socket_name
 
-Address = tuple[str, int]
-
-BATCH = 32
-"""Datagrams that are taken per wake-up, so that one busy socket does not starve the loop."""
 SOCKET_BUFFER = 4 << 20
 """Asked for; the system may give less (net.core.rmem_max)."""
 ADDRESSES_PER_PEER = 16
@@ -40,8 +37,8 @@ class StunEnd(Protocol):
 class PeerEnd(Protocol):
     """Where a peer takes its datagrams."""
 
-    def take_media(self, view: memoryview, length: int) -> None:
-        """Take SRTP or SRTCP: `length` bytes at the head of the port's buffer, which is reused after the call."""
+    def take_media(self, buffer: Buffer, length: int) -> None:
+        """Take SRTP or SRTCP: `length` bytes at the head of the buffer, which is reused after the call."""
 
     def take_dtls(self, data: bytes) -> None:
         """Take a DTLS datagram."""
@@ -50,15 +47,16 @@ class PeerEnd(Protocol):
 class UdpPort:
     """One socket on one address."""
 
-    def __init__(self, sock: socket.socket, view: memoryview) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._view = view
         self.address: Address = sock.getsockname()[:2]
         ip = ipaddress.ip_address(self.address[0])
         self.routable_ipv4 = ip.version == 4 and not ip.is_loopback
         self.routable_ipv6 = ip.version == 6 and not ip.is_loopback
         self._stun: dict[bytes, StunEnd] = {}
-        self._peers: dict[Address, PeerEnd] = {}
+        self._name_size = 16 if ip.version == 4 else 28
+        self._peers: dict[bytes, PeerEnd] = {}
+        """By the sender's address as the kernel writes it."""
         self.unknown = 0
         """Datagrams of nobody we know."""
         self.unsent = 0
@@ -75,9 +73,10 @@ class UdpPort:
 
     def add_peer(self, address: Address, peer: PeerEnd) -> None:
         """Give DTLS and media from `address` to `peer`, who proved to be there."""
-        if self._peers.get(address) is peer:
+        name = socket_name(address)
+        if self._peers.get(name) is peer:
             return
-        self._peers[address] = peer
+        self._peers[name] = peer
         owned = [a for a, p in self._peers.items() if p is peer]
         if len(owned) > ADDRESSES_PER_PEER:
             del self._peers[owned[0]]
@@ -86,6 +85,10 @@ class UdpPort:
         """Forget all addresses of a peer."""
         for address in [a for a, p in self._peers.items() if p is peer]:
             del self._peers[address]
+
+    def lane(self, address: Address) -> Lane:
+        """Return the way to an address from here, for the outbox."""
+        return Lane(self._socket, address)
 
     def send(self, data: bytes | memoryview, address: Address) -> None:
         """Send one datagram; one that the system cannot take now is dropped and counted."""
@@ -103,34 +106,35 @@ class UdpPort:
         self._peers.clear()
 
     def _readable(self) -> None:
-        view, receive, peers = self._view, self._socket.recvfrom_into, self._peers
-        for _ in range(BATCH):
-            try:
-                length, address = receive(view)
-            except BlockingIOError:
-                return
-            except OSError:
-                # A reset that an earlier datagram met (ICMP) is reported here and says nothing about the next one.
-                continue
-            if len(address) > 2:
-                address = address[:2]
-            first = view[0] if length else 0
-            if 128 <= first <= 191:
-                peer = peers.get(address)
-                if peer is not None:
-                    peer.take_media(view, length)
+        inbox, peers = INBOX, self._peers
+        try:
+            count = inbox.receive(self._socket, self._name_size)
+            for place in range(count):
+                buffer, length = inbox.buffers[place], inbox.lengths[place]
+                first = buffer.view[0] if length else 0
+                if 128 <= first <= 191:
+                    peer = peers.get(inbox.names[place])
+                    if peer is not None:
+                        peer.take_media(buffer, length)
+                        continue
+                elif self._take_other(first, buffer.view, length, inbox.names[place]):
                     continue
-            elif first <= 3:
-                end = self._stun_end(view, length)
-                if end is not None:
-                    end.datagram_received(bytes(view[:length]), address)
-                    continue
-            elif 20 <= first <= 63:
-                peer = peers.get(address)
-                if peer is not None:
-                    peer.take_dtls(bytes(view[:length]))
-                    continue
-            self.unknown += 1
+                self.unknown += 1
+        finally:
+            OUTBOX.flush()
+
+    def _take_other(self, first: int, view: memoryview, length: int, name: bytes) -> bool:
+        if first <= 3:
+            end = self._stun_end(view, length)
+            if end is not None:
+                end.datagram_received(bytes(view[:length]), address_of(name))
+                return True
+        elif 20 <= first <= 63:
+            peer = self._peers.get(name)
+            if peer is not None:
+                peer.take_dtls(bytes(view[:length]))
+                return True
+        return False
 
     def _stun_end(self, view: memoryview, length: int) -> StunEnd | None:
         if length < 20 or self._socket.fileno() < 0:
@@ -161,7 +165,7 @@ def local_addresses() -> list[str]:
     return found
 
 
-def open_ports(addresses: tuple[str, ...], ports: tuple[int, int], view: memoryview) -> list[UdpPort]:
+def open_ports(addresses: tuple[str, ...], ports: tuple[int, int]) -> list[UdpPort]:
     """Bind one port number on every address; an address that cannot be bound at all (it just went away) is left out.
 
     Raises:
@@ -189,7 +193,7 @@ def open_ports(addresses: tuple[str, ...], ports: tuple[int, int], view: memoryv
             sock.close()
     if not best:
         raise Unavailable("media.ports", "No media port is free on this server.", "Widen the UDP port range.")
-    return [UdpPort(sock, view) for sock in best]
+    return [UdpPort(sock) for sock in best]
 
 
 def _shuffled(low: int, high: int) -> list[int]:

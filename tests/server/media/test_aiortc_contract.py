@@ -13,6 +13,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from server.media import aiortc_compat as compat
+from server.media.datagrams import new_buffer, new_length
 
 
 def test_versions_are_the_pinned_ones() -> None:
@@ -79,7 +80,8 @@ def test_raw_srtp_works_in_place_on_our_buffers() -> None:
         for kind in (Policy.SSRC_ANY_OUTBOUND, Policy.SSRC_ANY_INBOUND)
     ]
     packet = b"\x80\x60\x00\x01" + bytes(8) + b"hello"
-    buffer, view, length = compat.new_buffer(packet)
+    buffer, view, _ = new_buffer(packet)
+    length = new_length()
     length[0] = len(packet)
     assert compat.srtp_protect(sessions[0]._srtp[0], buffer, length) == 0
     assert length[0] == len(packet) + 16 and bytes(view[12:17]) != b"hello"

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deliberation.errors import Unavailable
+from server.media.datagrams import Buffer
 from server.media.udp import ADDRESSES_PER_PEER, UdpPort, local_addresses, open_ports
 from tests.server.media.clients import until
 
@@ -21,8 +22,8 @@ class Peer:
         self.media: list[bytes] = []
         self.dtls: list[bytes] = []
 
-    def take_media(self, view: memoryview, length: int) -> None:
-        self.media.append(bytes(view[:length]))
+    def take_media(self, buffer: Buffer, length: int) -> None:
+        self.media.append(bytes(buffer.view[:length]))
 
     def take_dtls(self, data: bytes) -> None:
         self.dtls.append(data)
@@ -39,7 +40,7 @@ class Agent:
 
 @pytest.fixture
 async def port() -> AsyncIterator[UdpPort]:
-    (port,) = open_ports(("127.0.0.1",), (0, 0), memoryview(bytearray(1600)))
+    (port,) = open_ports(("127.0.0.1",), (0, 0))
     yield port
     port.close()
 
@@ -111,9 +112,8 @@ async def test_an_address_that_moves_to_another_peer_is_that_peers(port: UdpPort
 async def test_all_addresses_share_one_port_number_of_the_range() -> None:
     addresses = tuple(local_addresses())
     assert "127.0.0.1" in addresses
-    view = memoryview(bytearray(1600))
-    ports = open_ports(addresses, (47_100, 47_199), view)
-    again = open_ports(addresses, (47_100, 47_199), view)
+    ports = open_ports(addresses, (47_100, 47_199))
+    again = open_ports(addresses, (47_100, 47_199))
     numbers = {p.address[1] for p in ports}, {p.address[1] for p in again}
     assert len(numbers[0]) == len(numbers[1]) == 1 and numbers[0] != numbers[1]
     assert {p.address[0] for p in ports} == set(addresses)
@@ -122,10 +122,9 @@ async def test_all_addresses_share_one_port_number_of_the_range() -> None:
 
 
 async def test_an_exhausted_range_is_told_with_a_hint() -> None:
-    view = memoryview(bytearray(1600))
-    (one,) = open_ports(("127.0.0.1",), (0, 0), view)
+    (one,) = open_ports(("127.0.0.1",), (0, 0))
     with pytest.raises(Unavailable) as refused:
-        open_ports(("127.0.0.1",), (one.address[1], one.address[1]), view)
+        open_ports(("127.0.0.1",), (one.address[1], one.address[1]))
     assert refused.value.code == "media.ports" and refused.value.hint
     one.close()
 
