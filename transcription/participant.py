@@ -85,6 +85,8 @@ class Participant:
         self._ending: dict[str, _Open] = {}
         self._partial_id: str | None = None
         self._partial_asked_at = 0.0
+        self._now = 0.0
+        self._late = False
         self._voice_started_at = 0.0
         self._gathering = Gathering(settings)
         self._refining: dict[str, tuple[Member, ...]] = {}
@@ -114,6 +116,8 @@ class Participant:
 
     def tick(self, now: float, partial_every_seconds: float) -> None:
         """Ask for what is due: a partial of what is open, or a new reading of what was said before a long silence."""
+        self._now = now
+        self._late = partial_every_seconds > self._settings.partial_every_seconds
         if now - self._partial_asked_at > _PARTIAL_LOST_SECONDS:
             self._drop_partial()
         utterance = self._open
@@ -167,11 +171,16 @@ class Participant:
         utterance.final_id = self._send("final", (utterance.final_piece,), self._hotwords)
 
     def _resume(self, utterance: _Open) -> None:
-        """Speech goes on: the speculative final is withdrawn, or, where it has come, serves as a partial."""
-        if utterance.early is not None and utterance.early.outcome == "ok":
-            self._show(utterance, utterance.early.text)
+        """Speech goes on: the speculative final serves as a partial, or, where recognisers are late, is withdrawn."""
+        if utterance.early is not None:
+            if utterance.early.outcome == "ok":
+                self._show(utterance, utterance.early.text)
+        elif utterance.final_id is not None and self._partial_id is None and not self._late:
+            self._partial_id = utterance.final_id
+            self._partial_asked_at = self._now
         elif utterance.final_id is not None:
             self._take_back(utterance.final_id)
+        utterance.next_partial = self.speaker.cursor + round(self._settings.partial_every_seconds * RATE)
         utterance.final_id = None
         utterance.early = None
 

@@ -10,13 +10,18 @@ Called by: `transcription.recognise`, in a thread; loaded by `transcription.work
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
+import importlib.util
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import ctranslate2
 import numpy as np
+import structlog
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_ctranslate2_storage, get_suppressed_tokens, merge_punctuations
@@ -29,6 +34,7 @@ from transcription.models import locate
 from transcription.settings import TranscriptionSettings
 from transcription.work import HeardWord
 
+_log = structlog.get_logger(__name__)
 _FRAMES_PER_SECOND = 100
 _FULL_WINDOW = 30.0
 _MARGIN_SECONDS = 1.0
@@ -54,17 +60,7 @@ class WhisperEngine:
         """Load the weights: float16 on CUDA, int8 on CPU. Blocks; raises ParleyError where that fails."""
         self.name = model or settings.model
         path = locate(self.name, settings.cache_dir)
-        self.device = _device(settings)
-        try:
-            self._whisper = WhisperModel(
-                path,
-                device=self.device,
-                compute_type="float16" if self.device == "cuda" else "int8",
-                cpu_threads=settings.threads_per_worker,
-                num_workers=1,
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            raise Unavailable("weights_unusable", f"The speech weights “{self.name}” do not load: {error}") from error
+        self.device, self._whisper = _load(path, settings)
         self._model: Any = self._whisper.model
         self._floor = _FLOOR.get(self.name, _FLOOR_ELSEWHERE)
 
@@ -190,7 +186,42 @@ class WhisperEngine:
         return timed
 
 
-def _device(settings: TranscriptionSettings) -> str:
+def _load(path: str, settings: TranscriptionSettings) -> tuple[str, Any]:
+    """Return the device and the model; where nobody insists on CUDA, a GPU that does not work is passed over."""
     if settings.device != "auto":
-        return settings.device
-    return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+        return settings.device, _load_on(settings.device, path, settings)
+    if ctranslate2.get_cuda_device_count() > 0:
+        try:
+            return "cuda", _load_on("cuda", path, settings)
+        except Unavailable as error:
+            _log.warning("the GPU cannot be used, going on with the CPU", error=error.message)
+    return "cpu", _load_on("cpu", path, settings)
+
+
+def _load_on(device: str, path: str, settings: TranscriptionSettings) -> Any:
+    if device == "cuda":
+        _load_cuda_libraries()
+    try:
+        return WhisperModel(
+            path,
+            device=device,
+            compute_type="float16" if device == "cuda" else "int8",
+            cpu_threads=settings.threads_per_worker,
+            num_workers=1,
+        )
+    except Exception as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Unavailable("weights_unusable", f"The speech weights in {path} do not load: {first_line}") from error
+
+
+def _load_cuda_libraries() -> None:
+    """Load cuBLAS and cuDNN from the packages of `.[gpu]`, where they are: CTranslate2 looks for them by name only."""
+    for package, pattern in (("nvidia.cublas", "libcublas*.so*"), ("nvidia.cudnn", "libcudnn*.so*")):
+        try:
+            spec = importlib.util.find_spec(package)
+        except ModuleNotFoundError:
+            continue
+        for folder in spec.submodule_search_locations or () if spec else ():
+            for library in sorted((Path(folder) / "lib").glob(pattern)):
+                with contextlib.suppress(OSError):
+                    ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
