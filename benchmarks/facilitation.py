@@ -62,6 +62,7 @@ START = 1_700_000_000.0
 CITED_COMPLIANCE = 0.65
 RELATIVE_RISE = 1.65
 SWEEP = (0.0, 0.25, 0.5, CITED_COMPLIANCE, 0.75, 1.0)
+QUICK_SWEEP = (0.0, CITED_COMPLIANCE)
 RANK_RATIO = 0.6
 MEDIAN_TURN_SECONDS = 11.0
 FINISH_SECONDS = 5.0
@@ -126,7 +127,10 @@ def plan(minutes: float, facilitation: str) -> Design:
             "title": "Simulation",
             "question": "?",
             "groups": {"min_size": 2, "target_size": 4, "max_size": 8},
-            "stages": [{"id": "talk", "title": "Talk", "minutes": minutes}],
+            "stages": [
+                {"id": "talk", "title": "Talk", "minutes": minutes},
+                {"id": "close", "kind": "closing", "title": "Closing"},
+            ],
             "facilitation": {"mode": facilitation},
         }
     )
@@ -237,13 +241,15 @@ class Talk:
         self.free_at = self.now + (self.dice.uniform(5, 25) if lapse else self.dice.expovariate(1 / 1.2))
 
     def _next(self) -> str:
-        wanting = [a for a in self.agents.values() if a.wants and a.participant_id != self.last] or list(
-            self.agents.values()
+        state = self.group.state
+        asking = {hand.participant_id for hand in state.queue} | ({state.turn.participant_id} if state.turn else set())
+        eager = [a for a in self.agents.values() if a.wants and a.participant_id not in (self.last, *asking)]
+        crowd = (
+            eager or [a for a in self.agents.values() if a.participant_id not in asking] or list(self.agents.values())
         )
-        drawn = self.dice.choices(wanting, [a.pull(self.now, self.last) for a in wanting])[0]
-        turn = self.group.state.turn
-        if turn is not None and self._follows():
-            return turn.participant_id
+        drawn = self.dice.choices(crowd, [a.pull(self.now, self.last) for a in crowd])[0]
+        if state.turn is not None and (not eager or self._follows()):
+            return state.turn.participant_id
         return drawn.participant_id
 
 
@@ -300,15 +306,15 @@ def main() -> int:
     """Run the arms and print their figures; exit 1 where an aim is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer groups, at most 45 s")
-    parser.add_argument("--groups", type=int, help="groups per arm (200; quick: 40)")
+    parser.add_argument("--groups", type=int, help="groups per arm (200; quick: 24)")
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the discussion")
     options = parser.parse_args()
-    groups = options.groups or (40 if options.quick else 200)
+    groups = options.groups or (24 if options.quick else 200)
     began = time.perf_counter()
     seeds = range(groups)
     off = [simulate(seed, options.minutes, "off", 0.0)[0] for seed in seeds]
     arms: dict[str, dict[str, object]] = {"off": summarise(off, off)}
-    for compliance in SWEEP:
+    for compliance in QUICK_SWEEP if options.quick else SWEEP:
         runs = [simulate(seed, options.minutes, "rules", compliance)[0] for seed in seeds]
         arms[f"rules@{compliance:g}"] = summarise(runs, off)
         print(f"rules, compliance {compliance:4.2f}: {arms[f'rules@{compliance:g}']}", flush=True)

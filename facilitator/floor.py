@@ -92,9 +92,12 @@ def holder(state: RoomState, now: float) -> tuple[str, float] | None:
 
 
 def interrupts(state: RoomState, now: float) -> bool:
-    """Tell whether a message now would fall into somebody's first, protected seconds."""
-    floor = holder(state, now)
-    return floor is not None and now - floor[1] < state.facilitation.turns.protected_seconds
+    """Tell whether a message now would fall into somebody's first, protected seconds; a pause outside of a turn is a good moment."""
+    protected = state.facilitation.turns.protected_seconds
+    if state.turn is not None:
+        return now - state.turn.started_at < protected
+    floor = holder(state, now) if state.speaking else None
+    return floor is not None and now - floor[1] < protected
 
 
 def latest(state: RoomState, rule: str, *, about: str | None = None) -> Intervention | None:

@@ -42,18 +42,14 @@ def _monologue(state: RoomState, now: float) -> Say | None:
 def _share(state: RoomState, now: float) -> Say | None:
     settings = state.facilitation.balance
     began, window = talk_start(state), settings.dominant_window_seconds
-    if began is None or now - began < window:
+    if began is None or now - began < window or interrupts(state, now):
         return None
     spoken = spoken_seconds(state, now, since=now - window)
     here = {member.participant_id: spoken[member.participant_id] for member in state.present}
     share = shares(here, prior_seconds=settings.prior_seconds)
     limit = settings.dominant_share_of_even / len(here)
     who = max(share, key=lambda p: share[p])
-    if (
-        share[who] <= limit
-        or run_of(state, who, now, settings.monologue_pause_seconds) is None
-        or interrupts(state, now)
-    ):
+    if share[who] <= limit or run_of(state, who, now, settings.monologue_pause_seconds) is None:
         return None
     told = latest(state, "ease.", about=who)
     if told is not None and now - told.at < window:

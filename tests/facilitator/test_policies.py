@@ -231,11 +231,11 @@ def test_easing_waits_for_a_whole_window_and_for_the_one_to_speak() -> None:
     assert ease_dominant.decide(quiet.state, START + 303.5) is None
 
 
-def test_nobody_is_eased_twice_in_a_window() -> None:
+@pytest.mark.parametrize(("waited", "rule"), [(299, None), (300, "ease.share")])
+def test_nobody_is_eased_again_at_once(waited: float, rule: str | None) -> None:
     room = talkative(250)
     room.add(300, made("ease.share", "p1", ("p1",)))
-    assert ease_dominant.decide(room.state, START + 599) is None
-    assert said(ease_dominant.decide(room.state, START + 600)) == "ease.share"
+    assert said(ease_dominant.decide(room.state, START + 300 + waited)) == rule
 
 
 @pytest.mark.parametrize(("protected", "rule"), [(29, None), (30, "ease.share")])
