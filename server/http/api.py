@@ -35,9 +35,9 @@ from server.http.models import (
 )
 from server.ids import new_id
 from server.settings import Settings
-from server.storage.records import LinkRecord, ParticipantRecord
+from server.storage.records import LinkRecord, LinkRole, ParticipantRecord
 
-_PAGES = {"invitation": "join", "facilitator": "monitor", "researcher": "review"}
+_PAGES: dict[LinkRole, str] = {"invitation": "join", "facilitator": "monitor", "researcher": "review"}
 
 
 class _Move(BaseModel):
@@ -134,10 +134,11 @@ async def issue_link(request: web.Request, link: Link) -> web.Response:
     deliberation_id = request.match_info["id"]
     await request.app[STORE].deliberation(deliberation_id)
     wanted = LinkRequest.model_validate(await _json(request))
-    token = await request.app[AUTH].issue(wanted.role, deliberation_id, days=wanted.days)
+    role: LinkRole = "invitation" if wanted.role == "participant" else wanted.role
+    token = await request.app[AUTH].issue(role, deliberation_id, days=wanted.days)
     issued = IssuedLink(
         link_id=(await request.app[AUTH].verify(token)).link_id,
-        url=f"{request.app[PUBLIC_URL]}/d/{deliberation_id}/{_PAGES[wanted.role]}#k={token}",
+        url=f"{request.app[PUBLIC_URL]}/d/{deliberation_id}/{_PAGES[role]}#k={token}",
     )
     return web.Response(text=issued.model_dump_json(), content_type="application/json", status=201)
 
@@ -308,9 +309,10 @@ def _opens_at(design: Design) -> float | None:
 
 
 def _link_info(record: LinkRecord) -> LinkInfo:
+    """Describe a link; an invitation is a participants' link that belongs to nobody yet."""
     return LinkInfo(
         link_id=record.link_id,
-        role=record.role,
+        role="participant" if record.role == "invitation" else record.role,
         deliberation_id=record.deliberation_id,
         participant_id=record.participant_id,
         issued_at=record.issued_at,

@@ -10,6 +10,7 @@ from server.http.auth import Link
 from server.http.keys import STORE
 from server.http.models import ReviewRoom, RoomInfo
 from server.storage import formats
+from server.storage.collective import outcomes
 from server.storage.export import export_deliberation
 from server.storage.released import Released, release
 
@@ -49,13 +50,16 @@ async def review_room(request: web.Request, link: Link) -> web.Response:
 
 
 async def events(request: web.Request, link: Link) -> web.Response:
-    """Give the room's log from `?after=` on: a JSON array of {seq, at, time, actor, payload}."""
+    """Give the room's log from `?after=` on: a JSON array of {seq, at, time, actor, payload}, or with `?format=jsonl` one a line."""
     try:
         after = int(request.query.get("after", "0"))
     except ValueError:
         raise InvalidInput("bad_after", "“after” is the number of an event.") from None
     room = await _room(request)
-    return web.json_response([formats.event_json(event) for event in room.events if event.seq > after])
+    found = [formats.event_json(event) for event in room.events if event.seq > after]
+    if request.query.get("format") == "jsonl":
+        return _download(formats.lines(found), "application/jsonl", f"room-{room.record.number}-events.jsonl")
+    return web.json_response(found)
 
 
 async def transcript(request: web.Request, link: Link) -> web.Response:
@@ -96,6 +100,11 @@ async def audio(request: web.Request, link: Link) -> web.StreamResponse:
         raise NotFound("no_such_recording", "There is no such recording.")
     kind = {".wav": "audio/wav", ".opus": "audio/ogg"}.get(path.suffix, "audio/ogg")
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-store"})
+
+
+async def collective_outcomes(request: web.Request) -> web.Response:
+    """Give what all rooms together found, as the public may see it."""
+    return web.json_response(await outcomes(request.app[STORE], request.match_info["id"]))
 
 
 async def export(request: web.Request, link: Link) -> web.Response:

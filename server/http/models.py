@@ -97,9 +97,12 @@ class DeliberationInfo(_Model):
 
 
 class LinkRequest(_Model):
-    """One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent."""
+    """One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent.
 
-    role: Literal["invitation", "facilitator", "researcher"]
+    `participant` asks for an invitation, as `invitation` does.
+    """
+
+    role: Literal["participant", "invitation", "facilitator", "researcher"]
     days: Annotated[float, Field(gt=0, le=3650)] | None = None
 
 

@@ -68,6 +68,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
     Public("GET", "/d/{id}/{page:join|monitor|review|outcome}", "page", pages.shell),
     Public("GET", "/assets/{file}", "asset", pages.asset),
     Public("GET", "/{file:[a-z0-9-]+\\.(?:svg|png|ico|txt|webmanifest)}", "root-file", pages.root_file),
+    Public("GET", "/api/deliberations/{id}/outcomes", "outcomes", downloads.collective_outcomes),
     # deliberations
     Guarded("POST", "/api/designs/check", "check-design", _ORGANISE, "server", api.check_design),
     Guarded("POST", "/api/deliberations", "create", _ORGANISE, "server", api.create_deliberation),
