@@ -77,7 +77,7 @@ export function OverviewCard({ monitor, card, opened }: { monitor: Monitor; card
         {card.facilitation_paused
           ? t('monitor.paused')
           : card.last_ai_at != null
-            ? t('monitor.lastAi', { action: maybe(`rule.short.${card.last_ai_action}`) ?? card.last_ai_action, time: clock(Math.max(0, now.value - card.last_ai_at)) })
+            ? t('monitor.lastAi', { action: maybe(`rule.short.${card.last_ai_action.split('.')[0] ?? ''}`) ?? card.last_ai_action, time: clock(Math.max(0, now.value - card.last_ai_at)) })
             : t('monitor.noAi')}
       </p>
       <div class="overview-actions">

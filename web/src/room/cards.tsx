@@ -61,15 +61,14 @@ function Card({ session, card }: { session: Session; card: CardView }) {
   );
 }
 
-/** The rule that fired and its numbers, in words; the wire's own sentence follows. */
+/** Why a card appeared, the rule that fired, and the numbers that made it fire. */
 export function Why({ card }: { card: CardView }) {
   const numbers = Object.entries(card.numbers);
   return (
     <details class="why" data-testid="card-why">
       <summary>{t('card.why')}</summary>
       <div class="why-body">
-        <p>{maybe(`rule.${card.rule}`) ?? card.why}</p>
-        {card.why && maybe(`rule.${card.rule}`) && <p class="muted">{card.why}</p>}
+        <p dir="auto">{card.why}</p>
         <p class="rule-name">
           {t('card.rule')} <code>{card.rule}</code>
         </p>
