@@ -174,9 +174,8 @@ async def join(request: web.Request, link: Link) -> web.Response:
         raise Conflict("deliberation_closed", "This deliberation is over; nobody can join any more.")
     wanted = JoinRequest.model_validate(await _json(request))
     design, participant_id = record.design, new_id()
-    consent = consent_given(
-        participant_id, dict(wanted.consent), wanted.consent_version, wanted.language, design.consent
-    )
+    ticked = {str(item): agreed for item, agreed in wanted.consent.items()}
+    consent = consent_given(participant_id, ticked, wanted.consent_version, wanted.language, design.consent)
     await store.add_participant(
         ParticipantRecord(
             participant_id=participant_id,

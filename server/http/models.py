@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -162,6 +162,71 @@ class ReviewRoom(_Model):
     audio: tuple[AudioFile, ...]
     flagged_names: tuple[NameFlag, ...]
     consent_quote: tuple[str, ...]  # participants who agreed to be quoted, by their label in this mode
+
+
+class OutcomeQuote(_Model):
+    """Words a statement rests on, of a speaker who agreed to be quoted; `speaker` None where the privacy mode names nobody."""
+
+    room: int
+    utterance: str
+    speaker: str | None
+    text: str
+
+
+class OutcomeItem(_Model):
+    """A statement that was put to the vote, in whichever rooms, or a poll's question (with its `scale` from 1 and the names of its ends).
+
+    `origin`: participant, ai, seed, carried; empty for a question. `content_hash`: SHA-256 of the text.
+    """
+
+    id: str
+    kind: Literal["statement", "question"]
+    text: str
+    origin: str
+    rooms: tuple[int, ...]
+    rounds: tuple[int, ...]
+    scale: int | None
+    low: str
+    high: str
+    content_hash: str
+    quotes: tuple[OutcomeQuote, ...]
+
+
+class OutcomeResult(_Model):
+    """One method's result with what is needed to compute it again from the record.
+
+    `figures` are the fields of the dataclass that the method returns (`deliberation/outcomes/<method>.py`). For the public, whatever covers
+    fewer than five people has `suppressed` set and no numbers, and nothing is per person (`rows`).
+    """
+
+    method: str
+    version: str
+    parameters: dict[str, Any]
+    seed: int | None
+    input_hash: str
+    figures: dict[str, Any]
+
+
+class Outcomes(_Model):
+    """What all rooms together found (`GET /api/deliberations/{id}/outcomes`). Only rooms that are over count.
+
+    `full`: with rows and small groups, for a researcher's link; `minimum`: fewest people that a public figure covers; `refused`: methods
+    without a result, each with why.
+    """
+
+    id: str
+    title: str
+    question: str
+    privacy: Literal["named", "pseudonym", "chatham-house"]
+    full: bool
+    minimum: int
+    people: int
+    rooms: int
+    rooms_open: int
+    rounds: int
+    items: tuple[OutcomeItem, ...]
+    results: tuple[OutcomeResult, ...]
+    refused: dict[str, str]
 
 
 class ErrorBody(_Model):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -22,7 +23,7 @@ from server.storage.store import Store
 
 _log = structlog.get_logger("outcomes")
 
-_cached: dict[str, tuple[object, dict[str, Any]]] = {}
+_cached: WeakKeyDictionary[Store, dict[str, tuple[object, dict[str, Any]]]] = WeakKeyDictionary()
 _CACHE_SIZE = 32
 
 
@@ -73,12 +74,13 @@ def _ratings(room: Released, prefix: str, people: dict[str, Participant]) -> Ite
 async def outcomes(store: Store, deliberation_id: str) -> dict[str, Any]:
     """Return what anybody may see: title, question, how many took part, and each method's result over the rooms that are over.
 
-    A method that finds too little to work with is left out. Computed anew only when a room has changed.
+    A method that finds too little to work with is left out. Computed anew only when an event was added to a room, or something erased.
     """
     deliberation = await store.deliberation(deliberation_id)
     records = [r for r in await store.rooms(deliberation_id) if r.closed_at is not None and not r.practice]
-    version = (deliberation.design, tuple((r.room_id, r.last_seq) for r in records))
-    held = _cached.get(deliberation_id)
+    version = (deliberation.design, tuple(r.room_id for r in records), await store.fingerprint(deliberation_id))
+    cached = _cached.setdefault(store, {})
+    held = cached.get(deliberation_id)
     if held and held[0] == version:
         return held[1]
     names = await names_of(store, deliberation_id)
@@ -89,9 +91,9 @@ async def outcomes(store: Store, deliberation_id: str) -> dict[str, Any]:
         except Conflict:
             continue
     found = await asyncio.to_thread(_outcomes, deliberation, rooms)
-    while len(_cached) >= _CACHE_SIZE:
-        _cached.pop(next(iter(_cached)))
-    _cached[deliberation_id] = (version, found)
+    while len(cached) >= _CACHE_SIZE:
+        cached.pop(next(iter(cached)))
+    cached[deliberation_id] = (version, found)
     return found
 
 

@@ -66,7 +66,7 @@ class Engines:
             if not self.sqlite:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             try:
-                await connection.run_sync(_upgrade, revision)
+                await connection.run_sync(upgrade, revision)
             except CommandError as error:
                 raise Unavailable(
                     "database_newer",
@@ -133,7 +133,8 @@ def _checkpoint(connection: Connection) -> None:
     cursor.close()
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema to a revision within the connection's transaction."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
