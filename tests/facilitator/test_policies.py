@@ -131,7 +131,9 @@ def lively(quiet: float = 0.0, people: int = 4, until: float = 300.0) -> Room:
         (40, 300, None),
     ],
 )
-def test_who_is_under_half_the_median_share_is_invited_privately(quiet: float, seconds: float, rule: str | None) -> None:
+def test_who_is_under_half_the_median_share_is_invited_privately(
+    quiet: float, seconds: float, rule: str | None
+) -> None:
     move = invite_quiet.decide(lively(quiet).state, START + seconds)
     assert said(move) == rule
     if move:
@@ -331,9 +333,7 @@ def test_when_every_vote_is_cast_the_group_may_move_on() -> None:
     assert all_voted.decide(room.state, START + 60) is None
 
 
-@pytest.mark.parametrize(
-    ("timed", "waited", "rule"), [(False, 29, None), (False, 30, "hand"), (True, 60, None)]
-)
+@pytest.mark.parametrize(("timed", "waited", "rule"), [(False, 29, None), (False, 30, "hand"), (True, 60, None)])
 def test_a_hand_is_named_where_no_timer_calls_the_queue(timed: bool, waited: float, rule: str | None) -> None:
     plan = design(facilitation={"turns": {"seconds": 45 if timed else None}})
     room = Room(plan=plan)
