@@ -32,8 +32,9 @@ from server.http.models import JoinInfo, JoinRequest
 from server.signalling.messages import Caption, ServerMessage, Update
 from simulation.client import Participant
 from simulation.joining import JoinLink, join, request
+from simulation.picture import loop
 from simulation.simulate import cast
-from simulation.speech import load_library
+from simulation.speech import load_library, prepare
 
 SIZE = 4
 AIMS: dict[str, tuple[str, Callable[[float], bool]]] = {
@@ -145,16 +146,17 @@ async def joins(join_url: str, rooms: int) -> dict[str, Any]:
     link = JoinLink.parse(join_url)
     seconds: list[float] = []
 
-    async def arrive(name: str) -> None:
+    async def arrive(name: str, hue: float) -> None:
+        await asyncio.to_thread(loop, hue, False)  # the camera is on before one joins, as in the lobby
         clicked = time.time()
         token = (await join(link, wants(name))).token
-        async with Participant(link.server, token, hue=len(name) / 10) as page:
+        async with Participant(link.server, token, hue=hue) as page:
             await page.until(lambda p: p.times.first_video_at is not None, 30)
             seconds.append(page.times.first_video_at - clicked)  # type: ignore[operator]
             await asyncio.sleep(1)
 
     for room in range(rooms):
-        await asyncio.gather(*(arrive(f"Join {room} {number}") for number in range(SIZE)))
+        await asyncio.gather(*(arrive(f"Join {room} {number}", number / SIZE) for number in range(SIZE)))
     say("join click to first video frame: " + ", ".join(f"{s:.2f}" for s in sorted(seconds)) + " s")
     return {
         "join_to_video_p50_seconds": round(median(seconds), 3),
@@ -202,6 +204,9 @@ async def captions(links: dict[str, str], rounds: int, pid: int) -> dict[str, An
             )
         for person in people:
             await person.until(lambda p: p.media is not None and p.media.state == "connected", 30)
+        for voice in voices:
+            for clip in voice.clips:
+                await prepare(clip)
         began, busy = time.time(), cpu_seconds(pid)
         for turn in range(rounds * SIZE):
             index = turn % SIZE

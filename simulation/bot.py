@@ -17,7 +17,7 @@ from random import Random
 from deliberation.errors import InvalidInput, ParleyError
 from simulation.client import Participant
 from simulation.habits import Act, Drop, Mind, Person, Say, next_acts
-from simulation.speech import Speaker
+from simulation.speech import Speaker, prepare
 
 LOOK_SECONDS = 0.5
 BREATH_SECONDS = 0.4
@@ -25,7 +25,7 @@ LINGER_SECONDS = 3.0  # after the room has closed: the closing view's last updat
 
 
 class Bot:
-    """Run it until its room is over. `refused` counts the codes of refused commands, `failed` holds what must not happen."""
+    """Run it until its room is over. `refused` counts the codes of refused commands."""
 
     def __init__(self, participant: Participant, speaker: Speaker, person: Person, seed: int) -> None:
         self.participant = participant
@@ -35,13 +35,15 @@ class Bot:
         self._person = person
         self._dice = Random(seed)
         self._clips = cycle(speaker.clips)
+        self._next_clip = next(self._clips)
 
     async def run(self) -> None:
         """Take part until the room is over or the participant's connection has ended for good."""
         p = self.participant
+        await prepare(self._next_clip)
         async with asyncio.TaskGroup() as group:
             while p.ended is None and not (p.view is not None and p.view.closed_at is not None):
-                if p.connected and p.view is not None:
+                if p.connected and p.view is not None and not p.frozen:
                     acts, self.mind = next_acts(p.view, time.time(), self._person, self.mind, self._dice)
                     for act in acts:
                         group.create_task(self._perform(act))
@@ -67,11 +69,14 @@ class Bot:
 
     async def _speak(self, clips: int) -> None:
         try:
-            for _ in range(clips):
-                clip = next(self._clips)
+            for number in range(clips):
+                if number and not self._may_go_on():
+                    return
+                clip, self._next_clip = self._next_clip, next(self._clips)
                 spoken = await self.participant.say(clip)
                 if spoken is None:
                     return
+                await prepare(self._next_clip)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(clip.seconds + 5):
                         await spoken.finished.wait()
@@ -80,3 +85,11 @@ class Bot:
             return
         finally:
             self.mind = replace(self.mind, speaking=False)
+
+    def _may_go_on(self) -> bool:
+        """Tell whether to go on after a breath: not when somebody else has begun, or has the floor, or the talk is over."""
+        view = self.participant.view
+        if view is None or not any(stage.progress == "now" and stage.kind == "discussion" for stage in view.agenda):
+            return False
+        me = self.participant.participant_id
+        return not any(p != me for p in view.speaking) and (view.turn is None or view.turn.participant_id == me)

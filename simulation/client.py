@@ -161,7 +161,7 @@ class Participant:
         self._last_id = 0
         self._changed = asyncio.Event()
         self._offer_due = asyncio.Event()
-        self._frozen = False
+        self.frozen = False
         self._paused = asyncio.Event()
         self._paused.set()
         self._task: asyncio.Task[None] | None = None
@@ -241,12 +241,12 @@ class Participant:
 
     async def freeze(self, seconds: float) -> None:
         """Stand still for so long: the socket stays open, but no heartbeat and no media come."""
-        self._frozen = True
+        self.frozen = True
         try:
             await self._close_media()
             await asyncio.sleep(seconds)
         finally:
-            self._frozen = False
+            self.frozen = False
             self._offer_due.set()
         with contextlib.suppress(Unavailable):
             await self._send(Ping(sent_at=time.time()))
@@ -353,7 +353,7 @@ class Participant:
         self._data = apply_patch(self._data, message.patch)
         self.view = read_view(self._data)
         self.times.seated_at = self.times.seated_at or time.time()
-        if self.media is None and self.view.closed_at is None and not self._frozen:
+        if self.media is None and self.view.closed_at is None and not self.frozen:
             self._offer_due.set()
 
     async def _hang_up(self) -> None:
@@ -389,7 +389,7 @@ class Participant:
     async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(self._welcome.heartbeat_seconds if self._welcome else 1.0)
-            if self._welcome and not self._frozen:
+            if self._welcome and not self.frozen:
                 with contextlib.suppress(Unavailable):
                     await self._send(Ping(sent_at=time.time()))
 

@@ -20,6 +20,7 @@ from deliberation.commands import (
     AnswerSafety,
     CastVote,
     EndTurn,
+    LowerHand,
     MarkSummary,
     ParticipantCommand,
     PostChat,
@@ -81,6 +82,7 @@ CHAT_LINES = (
     "That would help people in my street.",
 )
 MISSING_LINES = ("The point about people without a computer is missing.", "Nobody mentions the costs here.")
+MAX_MARKS = 5
 WAIT_FOR_FLOOR_SECONDS = 8.0  # whose turn it is lets the present speaker finish, but not for longer than this
 
 
@@ -183,6 +185,8 @@ def _kind(view: RoomView) -> Literal["discussion", "statements", "closing"]:
 
 def _talk(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) -> tuple[list[Act], Mind]:
     me, habit, turn = view.me.participant_id, person.habit, view.turn
+    if _reading(view, now, person, mind):
+        return _hold_back(view, mind)
     if turn is not None and turn.participant_id == me:
         if mind.held_turn_at == turn.started_at:
             return ([], mind) if mind.speaking else _give_back(mind, turn.started_at)
@@ -209,6 +213,19 @@ def _talk(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) 
     return _speak_up(view, now, person, mind, dice, busy=bool(others) or (turn is not None and habit.lets_finish))
 
 
+def _reading(view: RoomView, now: float, person: Person, mind: Mind) -> bool:
+    index = view.stage.index if view.stage else 0
+    return now - mind.stage_seen_at < person.reading_seconds[min(index, len(person.reading_seconds) - 1)]
+
+
+def _hold_back(view: RoomView, mind: Mind) -> tuple[list[Act], Mind]:
+    """Say nothing; leave the floor and the queue, which may still stand from the stage before."""
+    me, mind = view.me.participant_id, mind.forget("speak")
+    if view.turn is not None and view.turn.participant_id == me and not mind.speaking:
+        return _give_back(mind, view.turn.started_at)
+    return [LowerHand()] if any(hand.participant_id == me for hand in view.queue) else [], mind
+
+
 def _give_back(mind: Mind, turn_started_at: float) -> tuple[list[Act], Mind]:
     key = f"turn:{turn_started_at}"
     return ([], mind) if key in mind.done else ([EndTurn()], mind.did(key))
@@ -218,11 +235,10 @@ def _speak_up(
     view: RoomView, now: float, person: Person, mind: Mind, dice: Random, *, busy: bool
 ) -> tuple[list[Act], Mind]:
     """Begin unasked, after a pause of this one's own length in which nobody spoke."""
-    habit, index = person.habit, view.stage.index if view.stage else 0
+    habit = person.habit
     if habit.silence_before_speaking is None:
         return [], mind
-    reading = person.reading_seconds[min(index, len(person.reading_seconds) - 1)]
-    if busy or now - mind.stage_seen_at < reading:
+    if busy:
         return [], mind.forget("speak")
     mind = mind.plan("speak", now + _around(habit.silence_before_speaking, dice))
     if not mind.ripe("speak", now):
@@ -338,11 +354,12 @@ def _closing(view: RoomView, now: float, person: Person, mind: Mind, dice: Rando
 
 
 def _marks(view: RoomView, dice: Random) -> list[Act]:
+    """Mark some of the sentences: nobody marks them all."""
     assert view.summary is not None
-    summary_id = view.summary.summary_id
+    summary_id, count = view.summary.summary_id, len(view.summary.sentences)
     marks: list[Act] = [
         MarkSummary(summary_id=summary_id, sentence=index, verdict="right" if dice.random() < 0.85 else "wrong")
-        for index in range(len(view.summary.sentences))
+        for index in sorted(dice.sample(range(count), min(count, MAX_MARKS)))
     ]
     if dice.random() < 0.25:
         marks.append(MarkSummary(summary_id=summary_id, verdict="missing", text=dice.choice(MISSING_LINES)))
@@ -374,7 +391,7 @@ def _move_on(view: RoomView, now: float, person: Person, mind: Mind, dice: Rando
     else:
         length = (clock.ends_at - clock.started_at) if clock.ends_at is not None else 300.0
         mind = mind.plan(key, clock.started_at + length * person.habit.ready_at)
-        if any(s.open and s.my_vote is None for s in view.statements.values()):
+        if view.speaking or any(s.open and s.my_vote is None for s in view.statements.values()):
             return [], mind
     return ([Ready()], mind.did(key)) if mind.ripe(key, now) else ([], mind)
 

@@ -26,6 +26,7 @@ from simulation.bot import Bot
 from simulation.client import Participant
 from simulation.habits import HABITS, Drop, Incident, Person
 from simulation.joining import JoinLink, join
+from simulation.picture import loop
 from simulation.speech import Speaker, load_library, sentences
 
 HABIT_ORDER = ("dominant", "medium", "shy", "occasional", "reader")
@@ -134,12 +135,13 @@ class _Run:
         speaker = self.speakers[index % len(self.speakers)]
         again = index // len(self.speakers)
         name = f"{speaker.name} {again + 1}" if again else speaker.name
+        hue = (index * 0.27 + room * 0.11) % 1.0
+        await asyncio.to_thread(loop, hue, False)  # the camera is on before one joins, as in the lobby
         clicked = time.time()
         try:
             token = await self._join(name, dice)
             watch = self._narrator(name) if index == 0 else None
             seed = dice.getrandbits(32)
-            hue = (index * 0.27 + room * 0.11) % 1.0
             async with Participant(self.link.server, token, seed=seed, hue=hue, on_message=watch) as participant:
                 person = person_for(speaker, index, dice, incidents=self.incidents)
                 bot = Bot(participant, speaker, person, seed)

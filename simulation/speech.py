@@ -143,6 +143,11 @@ def encode(path: Path) -> EncodedClip:
     return EncodedClip(tuple(packets), tuple(levels[: len(packets)]), voiced[0], voiced[-1])
 
 
+async def prepare(clip: Clip) -> None:
+    """Encode a clip ahead, so that saying it begins at once."""
+    await asyncio.to_thread(encode, clip.path)
+
+
 def level(samples: np.ndarray[Any, Any]) -> int:
     """Return the level of 16-bit samples in -dBov, 0 (loudest) to 127 (silence), as RFC 6464 defines it."""
     power = float(np.mean(np.square(samples.astype(np.float64) / 32768.0))) if samples.size else 0.0
@@ -229,12 +234,16 @@ class SpeechTrack(MediaStreamTrack):
         return encoded.packets[index], encoded.levels[index]
 
 
+VAGUE = ("I ", "It ", "If ", "Some ", "We ", "When ", "Then ", "But ")  # how sentences begin that need the ones before
+
+
 def sentences(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """Return the single sentences of some clips that could stand as statements: claims, not questions, in a handy length."""
+    """Return the single sentences of some clips that could stand as statements: claims in a handy length that need no context."""
     found = []
     for clip in clips:
         for sentence in clip.text.replace("?", "?.").split("."):
             text = sentence.strip()
-            if 30 <= len(text) <= 180 and not text.endswith("?") and any(w in text for w in ("should", "must", "need")):
+            claims = any(word in text.split() for word in ("should", "must"))
+            if claims and 30 <= len(text) <= 180 and not text.endswith("?") and not text.startswith(VAGUE):
                 found.append(text + ".")
     return tuple(found)

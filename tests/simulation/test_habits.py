@@ -15,6 +15,7 @@ from deliberation.commands import (
     AnswerSafety,
     CastVote,
     EndTurn,
+    LowerHand,
     MarkSummary,
     PostChat,
     RaiseHand,
@@ -98,10 +99,24 @@ def test_nobody_begins_while_somebody_speaks_or_while_reading() -> None:
     assert any(isinstance(act, Say) for act in reader.watch(5))
 
 
+def test_the_floor_and_the_queue_of_the_stage_before_are_left_while_reading() -> None:
+    log = Log().start()
+    log.do("ann", RaiseHand())
+    reader = Watcher(log, reading_seconds=(10.0,))
+    assert reader.watch(3) == [LowerHand()]
+    log.do("ann", RaiseHand()), log.tick(0)
+    assert reader.watch(3) == [EndTurn()]
+
+
+def test_nobody_is_ready_while_somebody_speaks() -> None:
+    log = Log().start().wait(290).add(SpeechStarted(participant_id="ben", started_at=0))
+    assert not any(isinstance(act, Ready) for act in Watcher(log, "shy").watch(5))
+
+
 def test_a_turn_is_used_and_given_back() -> None:
     log = Log().start()
     log.do("ann", RaiseHand()), log.tick(0)
-    watcher = Watcher(log)
+    watcher = Watcher(log, reading_seconds=(0.0,))
     assert [type(act) for act in watcher.watch(12)] == [Say, EndTurn]
     assert log.state.turn is None
 
@@ -109,7 +124,7 @@ def test_a_turn_is_used_and_given_back() -> None:
 def test_whose_turn_it_is_lets_the_speaker_finish_for_a_while() -> None:
     log = Log().start().add(SpeechStarted(participant_id="ben", started_at=0))
     log.do("ann", RaiseHand()), log.tick(0)
-    watcher = Watcher(log)
+    watcher = Watcher(log, reading_seconds=(0.0,))
     assert watcher.watch(7) == []
     assert [type(act) for act in watcher.watch(2)] == [Say]
 
