@@ -42,6 +42,7 @@ _AWAY_SECONDS = 0.5
 _READ_AT_ONCE = 100
 _LOOK_FOR_DEAD_SECONDS = 1.0
 _REFINE_AFTER_IDLE_SECONDS = 1.0
+_REFINE_ALONE_AFTER_IDLE_SECONDS = 2.0
 _CONSUMER_ALIVE_MS = 5_000
 _CONSUMER_GONE_MS = 600_000
 
@@ -247,7 +248,7 @@ class RedisWorkSource:
         if claims:
             self._last_urgent = now
             return claims
-        if "refine" in kinds and now - self._last_urgent >= _REFINE_AFTER_IDLE_SECONDS and await self._may_refine():
+        if "refine" in kinds and await self._may_refine(now - self._last_urgent):
             claims = await self._read(["refine"], 1, None)
         if not claims and wait_seconds > 0:
             claims = await self._read(urgent, 1, wait_seconds)
@@ -304,11 +305,15 @@ class RedisWorkSource:
         found: Any = await self._redis.xpending_range(stream, _GROUP, entry, entry, 1)
         return int(found[0]["times_delivered"]) if found else 1
 
-    async def _may_refine(self) -> bool:
-        """Whether refining leaves at least half of the live workers to urgent work."""
+    async def _may_refine(self, idle_seconds: float) -> bool:
+        """Whether refining leaves at least half of the live workers to urgent work; an only worker waits longer."""
+        if idle_seconds < _REFINE_AFTER_IDLE_SECONDS:
+            return False
         pending: Any = await self._redis.xpending(_stream("refine"), _GROUP)
         consumers: Any = await self._redis.xinfo_consumers(_stream("final"), _GROUP)
         alive = sum(1 for consumer in consumers if consumer["idle"] < _CONSUMER_ALIVE_MS)
+        if alive < 2 and idle_seconds < _REFINE_ALONE_AFTER_IDLE_SECONDS:
+            return False
         return int(pending["pending"]) < max(1, alive // 2)
 
     async def _join(self) -> None:

@@ -24,7 +24,8 @@ class Reading:
     language: str | None
     """None: detect."""
     beam_size: int
-    word_times: bool
+    draft: bool = False
+    """For a caption that will be replaced in a moment: no word times, and a smaller window."""
     hotwords: str = ""
     context: str = ""
     full_window: bool = False
@@ -42,7 +43,7 @@ class Heard:
 
     text: str
     words: tuple[HeardWord, ...]
-    """Empty unless word times were asked for."""
+    """Empty for a draft."""
     mean_log_probability: float
     no_speech_probability: float
     language: str

@@ -49,7 +49,7 @@ def _reading(item: WorkItem, beam_size: int) -> Reading:
         decode_pieces(item.pieces),
         item.language,
         beam_size,
-        word_times=item.kind != "partial",
+        draft=item.kind == "partial",
         hotwords=item.hotwords,
         context=item.context,
     )

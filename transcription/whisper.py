@@ -42,6 +42,7 @@ _LEAST_SAMPLES = 1600
 _WINDOW_STEP = 2.0
 _FLOOR = {"tiny": 15.0, "tiny.en": 15.0}
 _FLOOR_ELSEWHERE = 10.0
+_DRAFT_FLOOR_NOT_ENGLISH = 16.0
 _MOST_PROMPT_TOKENS = 100
 """Of 448 that the decoder has in all; `token_limit` leaves room for them."""
 _PREPEND = "\"'“¿([{-"
@@ -51,9 +52,8 @@ _APPEND = "\"'.。,，!！?？:：”)]}、"
 class WhisperEngine:
     """One loaded Whisper model.
 
-    Windows under 10 s (15 s for tiny) make it loop, so they are never used; languages other than English get
-    the full
-    window.
+    Windows under 10 s (15 s for tiny) make it loop, so they are never used; languages other than English get the
+    full window, drafts in them 16 s or more.
     """
 
     def __init__(self, settings: TranscriptionSettings, model: str | None = None) -> None:
@@ -67,9 +67,10 @@ class WhisperEngine:
     def window(self, reading: Reading) -> float:
         """Return the encoder window for a reading, seconds."""
         english = reading.language == "en" or not self._model.is_multilingual
-        if reading.full_window or not english:
+        if reading.full_window or not (english or reading.draft):
             return _FULL_WINDOW
-        needed = max(self._floor, reading.seconds + _MARGIN_SECONDS)
+        floor = self._floor if english else _DRAFT_FLOOR_NOT_ENGLISH
+        needed = max(floor, reading.seconds + _MARGIN_SECONDS)
         return min(_FULL_WINDOW, math.ceil(needed / _WINDOW_STEP) * _WINDOW_STEP)
 
     def read(self, readings: Sequence[Reading]) -> list[Heard]:
@@ -107,7 +108,7 @@ class WhisperEngine:
         )
         tokens = [[token for token in result.sequences_ids[0] if token < tokenizer.eot] for result in results]
         words: list[tuple[HeardWord, ...]] = [()] * len(batch)
-        if any(reading.word_times for reading in batch):
+        if not all(reading.draft for reading in batch):
             words = self._align(tokenizer, tokens, encoded, batch, window)
         return [
             Heard(

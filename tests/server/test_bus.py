@@ -22,7 +22,7 @@ from tests.transcription.fakes import result_for, work_item
 from transcription.settings import TranscriptionSettings
 from transcription.work import KINDS, WorkResult
 
-SETTINGS = TranscriptionSettings(reclaim_after_seconds=0.3, heartbeat_seconds=0.1)
+SETTINGS = TranscriptionSettings(reclaim_after_seconds=1.5, heartbeat_seconds=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ async def source(url: str) -> AsyncIterator[RedisWorkSource]:
         yield one
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -68,7 +68,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 async def heard(bus: Bus, topic: str, message: dict[str, Any], got: list[Any]) -> None:
     """Publish until it is heard: a subscription takes a moment."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not got:
             await bus.publish(topic, message)
             await asyncio.sleep(0.05)
@@ -161,7 +161,7 @@ async def test_an_item_goes_to_one_worker_and_its_result_comes_back_once(
     item = work_item("a", "final", 0.5, hotwords="Zürich")
     await queue.submit(item)
     (claim,) = await source.take(KINDS, 1, 0.1)
-    assert claim.item == item and claim.deliveries == 1 and claim.waited_seconds < 5
+    assert claim.item == item and claim.deliveries == 1 and 0 <= claim.waited_seconds < 60
     assert await source.take(KINDS, 1, 0.0) == []
     assert await queue.holds("a")
     result = result_for(item, "schön")
@@ -178,7 +178,7 @@ async def test_finals_are_taken_before_partials_and_those_before_refining(
     for kind in reversed(KINDS):
         await queue.submit(work_item(kind, kind, 0.1))
     taken: list[str] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(taken) < 3:
             for claim in await source.take(KINDS, 1, 0.1):
                 taken.append(claim.item.kind)
@@ -203,7 +203,7 @@ async def test_a_silent_workers_items_go_to_another_and_a_busy_ones_do_not(
     async with RedisWorkSource(url, SETTINGS, "w2") as other:
         lost, kept = await source.take(KINDS, 2, 0.1)
         taken = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not taken:
                 await source.extend([kept])
                 taken = await other.take(("final",), 5, 0.05)
@@ -224,7 +224,7 @@ async def test_an_entry_that_cannot_be_read_is_dropped(
     client.close()
     await queue.submit(work_item("good", "final", 0.1))
     found: list[str] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not found:
             found += [claim.item.item_id for claim in await source.take(KINDS, 1, 0.1)]
     assert found == ["good"]
@@ -269,7 +269,7 @@ async def test_a_restart_of_redis_is_survived_and_lost_items_are_noticed(
     assert not await queue.holds("a")
     await queue.submit(work_item("a", "final", 0.1))
     claims = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not claims:
             claims = await source.take(KINDS, 1, 0.1)
     await source.finish(claims[0], result_for(claims[0].item, "after all"))
@@ -318,7 +318,7 @@ async def test_a_worker_killed_in_mid_decode_loses_nothing_and_doubles_nothing(u
         assert await asyncio.to_thread(doomed.stdout.readline) == "reading\n"
         doomed.kill()
         second = start_worker(url, "second", 0.0)
-        await until(lambda: len(got) >= 5, 20)
+        await until(lambda: len(got) >= 5)
     finally:
         for process in (doomed, second):
             if process is not None:

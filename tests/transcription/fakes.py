@@ -187,7 +187,7 @@ class TableEngine:
     def _hear(self, reading: Reading) -> Heard:
         plain = " ".join(f"word{index}" for index in range(max(1, round(reading.seconds))))
         text = self.table.get(round(reading.seconds * 10), plain)
-        words = spread(text, reading.seconds) if reading.word_times else ()
+        words = spread(text, reading.seconds) if not reading.draft else ()
         return Heard(text, words, self.log_probability, 0.01, reading.language or "en", 0.9)
 
 

@@ -92,14 +92,14 @@ async def test_two_people_at_once_are_written_down_each_with_their_own_words(eng
 def test_the_language_is_detected_where_nobody_chose_one(engine: WhisperEngine) -> None:
     samples, _ = clip(2)
     item = Piece(0, 5 * 48_000, tuple(encode_opus(samples[: 5 * 48_000])))
-    (heard,) = engine.read([Reading(decode_piece(item), None, 1, word_times=False)])
+    (heard,) = engine.read([Reading(decode_piece(item), None, 1, draft=True)])
     assert heard.language == "en" and heard.language_probability > 0.5
 
 
 def test_several_readings_at_once_give_what_each_gives_alone(engine: WhisperEngine) -> None:
     samples, _ = clip(1)
     heard = decode_piece(Piece(0, 9 * 48_000, tuple(encode_opus(samples[: 9 * 48_000]))))
-    readings = [Reading(heard[begin * 16_000 : (begin + 3) * 16_000], "en", 1, word_times=True) for begin in (0, 3, 5)]
+    readings = [Reading(heard[begin * 16_000 : (begin + 3) * 16_000], "en", 1) for begin in (0, 3, 5)]
     together = [each.text for each in engine.read(readings)]
     assert together == [engine.read([reading])[0].text for reading in readings]
 
