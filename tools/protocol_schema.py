@@ -19,7 +19,7 @@ from deliberation.view import RoomView
 from server.http import models as http
 from server.signalling.messages import ClientMessage, RoomCard, ServerMessage
 
-SENT_BODIES = ("JoinRequest",)
+SENT_BODIES = ("JoinRequest", "LinkRequest")
 
 
 class _Schema(GenerateJsonSchema):

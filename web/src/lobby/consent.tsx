@@ -49,8 +49,8 @@ export function Consent({ info, onAgree, onDecline }: { info: JoinInfo; onAgree:
   return (
     <main class="consent column">
       <p class="eyebrow">{t('consent.eyebrow', { organiser: consent.organiser })}</p>
-      <h1 {...screen}>{info.title}</h1>
-      <p class="question">{info.question}</p>
+      <h1 dir="auto" {...screen}>{info.title}</h1>
+      <p class="question" dir="auto">{info.question}</p>
       {consent.purpose && <Paragraphs text={consent.purpose} />}
       <h2>{t('consent.heading')}</h2>
       <dl class="facts">

@@ -51,6 +51,7 @@ export default function JoinPage({ id }: { id: string }) {
   }, []);
 
   const startAgain = () => {
+    devices.stop();
     seatToken.clear(id);
     session?.socket.end();
     setSession(null);
@@ -107,6 +108,6 @@ function Visit({ session, info, onStartAgain }: { session: Session; info: JoinIn
     return <Interrupted session={session} onStartAgain={onStartAgain} />;
   }
   if (session.over.value) return <Thanks session={session} info={info} />;
-  if (session.view.value && !session.lobby.value) return <Room session={session} />;
-  return <Waiting session={session} info={info} />;
+  if (session.inRoom.value) return <Room session={session} />;
+  return <Waiting session={session} info={info} onStartAgain={onStartAgain} />;
 }

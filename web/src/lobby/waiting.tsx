@@ -7,7 +7,7 @@ import { LanguagePicker } from '../ui/language';
 import { Reconnecting } from '../ui/reconnecting';
 import { DevicePanel, Preview } from './devices';
 
-export function Waiting({ session, info }: { session: Session; info: JoinInfo | null }) {
+export function Waiting({ session, info, onStartAgain }: { session: Session; info: JoinInfo | null; onStartAgain: () => void }) {
   const lobby = session.lobby.value;
   const screen = useScreen(t('waiting.title'));
   const opensIn = lobby?.opens_at != null ? lobby.opens_at - now.value : 0;
@@ -46,7 +46,7 @@ export function Waiting({ session, info }: { session: Session; info: JoinInfo | 
               </p>
             </div>
           )}
-          {lobby?.practice && lobby.waiting <= 1 && (
+          {lobby?.practice && lobby.waiting <= 1 && !session.view.value && (
             <div class="aside-box">
               <h2>{t('practice.title')}</h2>
               <p>{t('practice.text')}</p>
@@ -55,13 +55,18 @@ export function Waiting({ session, info }: { session: Session; info: JoinInfo | 
               </button>
             </div>
           )}
+          <p>
+            <button type="button" class="link" data-testid="waiting-leave" onClick={() => void session.withdrawWaiting().then((done) => done && onStartAgain())}>
+              {t('waiting.leave')}
+            </button>
+          </p>
           {info && (
             <section class="while">
               <h2>{t('waiting.meanwhile')}</h2>
-              <p class="question">{info.question}</p>
+              <p class="question" dir="auto">{info.question}</p>
               {info.briefing.map((part) => (
                 <details key={part.title}>
-                  <summary>{part.title}</summary>
+                  <summary dir="auto">{part.title}</summary>
                   <Paragraphs text={part.text ?? ''} />
                   {part.url && (
                     <p>

@@ -52,8 +52,8 @@ export class Peer {
     if (sends !== 'nothing') this.follow(pc.addTransceiver('audio', { direction: 'sendonly' }), devices, 'audio');
     if (sends === 'both') this.follow(sendVideo(pc), devices, 'video');
     for (let i = 0; i < slots; i++) {
-      pc.addTransceiver('audio', { direction: 'recvonly' });
-      pc.addTransceiver('video', { direction: 'recvonly' });
+      prefer(pc.addTransceiver('audio', { direction: 'recvonly' }), 'audio', /opus/i);
+      prefer(pc.addTransceiver('video', { direction: 'recvonly' }), 'video', /vp8|rtx/i);
     }
     pc.ontrack = ({ track, transceiver }) => {
       const mid = transceiver.mid ?? '';
@@ -122,8 +122,12 @@ function sendVideo(pc: RTCPeerConnection): RTCRtpTransceiver {
   } catch {
     line = pc.addTransceiver('video', { direction: 'sendonly', sendEncodings: [encoding] });
   }
-  const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
-  const first = codecs.filter((c) => /vp8/i.test(c.mimeType));
-  if (first.length > 0) line.setCodecPreferences([...first, ...codecs.filter((c) => !first.includes(c))]);
+  prefer(line, 'video', /vp8|rtx/i);
   return line;
+}
+
+/** Offer only these codecs on a line: what the server forwards, and a description that stays small. */
+function prefer(line: RTCRtpTransceiver, kind: 'audio' | 'video', wanted: RegExp): void {
+  const codecs = (RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []).filter((codec) => wanted.test(codec.mimeType));
+  if (codecs.length > 0) line.setCodecPreferences(codecs);
 }

@@ -5,7 +5,6 @@ import { Peer } from '../media/peer';
 import { Sound } from '../media/sound';
 import { RoomFeed } from '../net/feed';
 import { Socket } from '../net/socket';
-import { clientId } from '../net/tokens';
 import type { ServerMessage, Welcome } from '../protocol/types';
 import { toast } from '../ui/toast';
 
@@ -25,7 +24,7 @@ export class Watch {
     readonly roomId: string,
     token: string,
   ) {
-    const client = `${clientId().slice(0, 40)}.${roomId}`.slice(0, 64);
+    const client = crypto.randomUUID();
     this.socket = new Socket(() => ({ token, client_id: client, room_id: roomId, last_seq: this.feed.view.value ? this.feed.lastSeq : 0 }));
     this.socket.onMessage = (message) => void this.hear(message);
     this.feed.onGap = () => this.socket.retry();
@@ -54,7 +53,7 @@ export class Watch {
     if (!this.welcome || this.presence.value === 'gone') return;
     const peer = new Peer({
       iceServers: this.welcome.ice_servers,
-      slots: Math.max(this.welcome.slots, 8),
+      slots: this.welcome.slots,
       send: (message) => this.socket.send(message),
       devices: this.devices,
       sends: this.presence.value === 'speaking' ? 'audio' : 'nothing',

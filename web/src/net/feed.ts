@@ -51,7 +51,7 @@ export class RoomFeed {
   private update(message: Update): void {
     const held = this.view.value;
     const anew = message.from_seq === 0;
-    if (!anew && (!held || held.room_id !== message.room_id || message.from_seq > this.lastSeq)) {
+    if (!anew && (!held || held.room_id !== message.room_id || message.from_seq !== this.lastSeq)) {
       this.lastSeq = 0;
       this.onGap();
       return;

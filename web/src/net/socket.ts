@@ -109,6 +109,7 @@ export class Socket {
         return this.settle(message.id, null);
       case 'error':
         if (message.id != null && this.pending.has(message.id)) return this.settle(message.id, new Refusal(message.code, message.message, message.hint));
+        if (message.retryable && this.state.value !== 'open') return this.lost();
         return this.onMessage(message);
       case 'bye':
         return this.dismissed(message);
@@ -119,10 +120,11 @@ export class Socket {
 
   private dismissed(message: Bye): void {
     if (message.reason === 'moved') {
+      this.onMessage(message);
       if (message.url) this.url = new URL(message.url, this.url).href.replace(/^http/, 'ws');
       return this.retry();
     }
-    if (message.reason === 'stopping') return this.lost();
+    if (message.reason === 'stopping' || message.reason === 'slow') return this.lost();
     this.bye.value = message.reason;
     this.end();
     this.onMessage(message);

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { getJson, postJson, request } from '../net/api';
 import { sentence } from '../net/errors';
-import type { DeliberationLinks, LinkInfo } from '../protocol/types';
+import type { DeliberationInfo, DeliberationLinks, IssuedLink, LinkInfo } from '../protocol/types';
 import { Select } from '../ui/controls';
 import { toast } from '../ui/toast';
 
@@ -36,20 +36,12 @@ export function Links({ links }: { links: DeliberationLinks }) {
   );
 }
 
-interface Row {
-  id: string;
-  title: string;
-  rooms?: number;
-  participants?: number;
-  created_at?: number;
-}
-
 export function LinkList({ token }: { token: string }) {
-  const [rows, setRows] = useState<Row[] | null>(null);
+  const [rows, setRows] = useState<DeliberationInfo[] | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   useEffect(() => {
-    getJson<Row[] | { deliberations: Row[] }>('/api/deliberations', token)
-      .then((found) => setRows(Array.isArray(found) ? found : found.deliberations))
+    getJson<DeliberationInfo[]>('/api/deliberations', token)
+      .then(setRows)
       .catch((error: unknown) => setProblem(sentence(error)));
   }, []);
   return (
@@ -64,11 +56,11 @@ export function LinkList({ token }: { token: string }) {
               <summary>
                 <strong>{row.title}</strong>
                 <span class="muted">
-                  {[row.created_at ? new Date(row.created_at * 1000).toLocaleDateString() : '', row.rooms != null ? t('monitor.rooms', { n: row.rooms }) : '', row.participants != null ? t('organise.people', { n: row.participants }) : '']
-                    .filter(Boolean)
-                    .join(' · ')}
+                  {new Date(row.created_at * 1000).toLocaleDateString()} · {t('monitor.rooms', { n: row.rooms })} · {t('organise.people', { n: row.participants })}
+                  {!row.open && ` · ${t('monitor.closed')}`}
                 </span>
               </summary>
+              <Links links={row.links} />
               <Issued id={row.id} token={token} />
             </details>
           </li>
@@ -118,9 +110,9 @@ function Issued({ id, token }: { id: string; token: string }) {
         class="issue"
         onSubmit={(event) => {
           event.preventDefault();
-          postJson<{ url?: string } & Partial<DeliberationLinks>>(base, token, { role, days: Number(days) })
+          postJson<IssuedLink>(base, token, { role, days: Number(days) })
             .then((made) => {
-              setFresh(made.url ?? made[`${({ participant: 'join', facilitator: 'monitor', researcher: 'review' } as const)[role as 'participant']}_url`] ?? null);
+              setFresh(made.url);
               return load();
             })
             .catch((error: unknown) => toast(sentence(error), 'problem'));

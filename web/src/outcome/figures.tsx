@@ -1,4 +1,6 @@
 /** Any JSON as text and tables: lists of like objects become tables, nested objects named parts, long lists are cut to their first entries. */
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
 import { maybe, number, t } from '../i18n';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -11,11 +13,14 @@ export function words(key: string): string {
   return maybe(`figure.${key}`) ?? key.replace(/[_-]+/g, ' ').replace(/^./, (first) => first.toLocaleUpperCase());
 }
 
+/** What ids in the data stand for: a statement's words are shown in place of its id. */
+export const Texts = createContext<ReadonlyMap<string, string>>(new Map());
+
 export function Figures({ value, depth }: { value: Json; depth: number }) {
   if (value === null) return <span class="muted">–</span>;
   if (typeof value === 'boolean') return <>{t(value ? 'yes' : 'no')}</>;
   if (typeof value === 'number') return <>{number(value, 3)}</>;
-  if (typeof value === 'string') return /^[0-9a-f]{40,}$/.test(value) ? <code>{value}</code> : <span dir="auto">{value}</span>;
+  if (typeof value === 'string') return <Text value={value} />;
   if (Array.isArray(value)) return <List value={value} depth={depth} />;
   const entries = Object.entries(value).filter(([key, one]) => !HIDDEN.has(key) && one !== null);
   if (entries.length === 0) return <span class="muted">–</span>;
@@ -46,8 +51,26 @@ export function Figures({ value, depth }: { value: Json; depth: number }) {
   );
 }
 
+function Text({ value }: { value: string }) {
+  const text = useContext(Texts).get(value);
+  if (text !== undefined) return <span dir="auto">{text}</span>;
+  return /^[0-9a-f]{40,}$/.test(value) ? <code>{value}</code> : <span dir="auto">{value}</span>;
+}
+
 function List({ value, depth }: { value: Json[]; depth: number }) {
+  const texts = useContext(Texts);
   if (value.length === 0) return <span class="muted">–</span>;
+  if (value.length > 0 && value.every((one) => typeof one === 'string' && texts.has(one))) {
+    return (
+      <ul class="figure-items">
+        {value.slice(0, SHOWN_ROWS).map((one, index) => (
+          <li key={index}>
+            <Figures value={one} depth={depth} />
+          </li>
+        ))}
+      </ul>
+    );
+  }
   if (value.every(isPlain)) return <span dir="auto">{value.slice(0, SHOWN_ROWS).map((one) => (typeof one === 'number' ? number(one, 3) : String(one ?? '–'))).join(', ')}{value.length > SHOWN_ROWS ? ' …' : ''}</span>;
   const rows = value.filter((one): one is { [key: string]: Json } => typeof one === 'object' && one !== null && !Array.isArray(one));
   if (rows.length !== value.length) {

@@ -6,7 +6,7 @@ import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
 import { Mark, useScreen } from '../ui/controls';
 import { LanguagePicker } from '../ui/language';
-import { Figures, type Json, words } from './figures';
+import { Figures, type Json, Texts, words } from './figures';
 import './outcome.css';
 
 type Fields = Record<string, Json>;
@@ -30,15 +30,17 @@ export default function OutcomePage({ id }: { id: string }) {
       </header>
       <main class="outcome" data-testid="outcome">
         <p class="eyebrow">{t('outcomes.title')}</p>
-        <h1 {...screen}>{typeof head['title'] === 'string' ? head['title'] : t('outcomes.title')}</h1>
-        {typeof head['question'] === 'string' && <p class="question">{head['question']}</p>}
+        <h1 dir="auto" {...screen}>{typeof head['title'] === 'string' ? head['title'] : t('outcomes.title')}</h1>
+        {typeof head['question'] === 'string' && <p class="question" dir="auto">{head['question']}</p>}
         {problem && <p class="problem">{problem}</p>}
         {!problem && found === null && <p class="muted">{t('loading')}</p>}
+        <Texts.Provider value={texts(head)}>
         {found !== null && results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
-        <Figures value={Object.fromEntries(Object.entries(head).filter(([key]) => key !== 'title' && key !== 'question' && key !== 'id'))} depth={1} />
+        <Figures value={Object.fromEntries(Object.entries(head).filter(([key]) => key !== 'title' && key !== 'question' && key !== 'id' && key !== 'statements'))} depth={1} />
         {results.map((result, index) => (
           <Method key={index} result={result} />
         ))}
+        </Texts.Provider>
       </main>
     </div>
   );
@@ -59,6 +61,12 @@ function Method({ result }: { result: Fields }) {
       </details>
     </section>
   );
+}
+
+/** The words of the statements by their ids. */
+function texts(head: Fields): ReadonlyMap<string, string> {
+  const list = Array.isArray(head['statements']) ? head['statements'] : [];
+  return new Map(list.flatMap((one) => (typeof one === 'object' && one !== null && !Array.isArray(one) && typeof one['id'] === 'string' && typeof one['text'] === 'string' ? [[one['id'], one['text']] as const] : [])));
 }
 
 /** Split whatever the server answers into results of methods and what stands beside them. */

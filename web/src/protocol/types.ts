@@ -564,6 +564,19 @@ export interface ConsentWithdrawn {
   participant_id: string;
 }
 /**
+ * One deliberation in the organiser's list (`GET /api/deliberations`); practice rooms and simulated partners do not count.
+ */
+export interface DeliberationInfo {
+  created_at: number;
+  id: string;
+  links: DeliberationLinks;
+  open: boolean;
+  participants: number;
+  question: string;
+  rooms: number;
+  title: string;
+}
+/**
  * The links of a deliberation, each with its signed token in the fragment (which browsers never send to a server).
  */
 export interface DeliberationLinks {
@@ -1012,6 +1025,13 @@ export interface IceServer {
   username: string | null;
 }
 /**
+ * A link just issued: the only time its token is shown.
+ */
+export interface IssuedLink {
+  link_id: string;
+  url: string;
+}
+/**
  * What a page needs before anyone has joined (`GET /api/deliberations/{id}`).
  */
 export interface JoinInfo {
@@ -1115,6 +1135,15 @@ export interface LinkInfo {
   participant_id: string | null;
   revoked: boolean;
   role: string;
+}
+/**
+ * One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent.
+ *
+ * `participant` asks for an invitation, as `invitation` does.
+ */
+export interface LinkRequest {
+  days?: number | null;
+  role: 'participant' | 'invitation' | 'facilitator' | 'researcher';
 }
 /**
  * A human facilitator who is in the room.
@@ -1221,6 +1250,74 @@ export interface MemberView {
 export interface NameFlag {
   utterance_id: string;
   word: string;
+}
+/**
+ * A statement that was put to the vote, in whichever rooms, or a poll's question (with its `scale` from 1 and the names of its ends).
+ *
+ * `origin`: participant, ai, seed, carried; empty for a question. `content_hash`: SHA-256 of the text.
+ */
+export interface OutcomeItem {
+  content_hash: string;
+  high: string;
+  id: string;
+  kind: 'statement' | 'question';
+  low: string;
+  origin: string;
+  quotes: OutcomeQuote[];
+  rooms: number[];
+  rounds: number[];
+  scale: number | null;
+  text: string;
+}
+/**
+ * Words a statement rests on, of a speaker who agreed to be quoted; `speaker` None where the privacy mode names nobody.
+ */
+export interface OutcomeQuote {
+  room: number;
+  speaker: string | null;
+  text: string;
+  utterance: string;
+}
+/**
+ * One method's result with what is needed to compute it again from the record.
+ *
+ * `figures` are the fields of the dataclass that the method returns (`deliberation/outcomes/<method>.py`). For the public, whatever covers
+ * fewer than five people has `suppressed` set and no numbers, and nothing is per person (`rows`).
+ */
+export interface OutcomeResult {
+  figures: {
+    [k: string]: unknown;
+  };
+  input_hash: string;
+  method: string;
+  parameters: {
+    [k: string]: unknown;
+  };
+  seed: number | null;
+  version: string;
+}
+/**
+ * What all rooms together found (`GET /api/deliberations/{id}/outcomes`). Only rooms that are over count.
+ *
+ * `full`: with rows and small groups, for a researcher's link; `minimum`: fewest people that a public figure covers; `refused`: methods
+ * without a result, each with why.
+ */
+export interface Outcomes {
+  full: boolean;
+  id: string;
+  items: OutcomeItem[];
+  minimum: number;
+  people: number;
+  privacy: 'named' | 'pseudonym' | 'chatham-house';
+  question: string;
+  refused: {
+    [k: string]: string;
+  };
+  results: OutcomeResult[];
+  rooms: number;
+  rooms_open: number;
+  rounds: number;
+  title: string;
 }
 /**
  * All rooms, once a second where something changed: a JSON merge patch on `{room_id: RoomCard}`; `waiting` people in the lobby.

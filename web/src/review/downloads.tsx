@@ -45,6 +45,8 @@ export function Downloads({ room, found, token }: { room: string; found: ReviewR
     ['download.transcript', FORMATS.map((format) => ({ what: `transcript-${format}`, label: format.toUpperCase(), path: `${base}/transcript?format=${format}`, name: `${name}.${format}`, token }))],
     ['download.events', [{ what: 'events', label: 'JSONL', path: `${base}/events?after=0&format=jsonl`, name: `${name}-events.jsonl`, token }]],
     ['download.votes', [{ what: 'votes', label: 'CSV', path: `${base}/votes.csv`, name: `${name}-votes.csv`, token }]],
+    ['tab.statements', [{ what: 'statements', label: 'CSV', path: `${base}/statements.csv`, name: `${name}-statements.csv`, token }]],
+    ['tab.record', [{ what: 'ledger', label: 'JSONL', path: `${base}/ledger`, name: `${name}-ledger.jsonl`, token }]],
     ['download.summary', [{ what: 'summary', label: 'JSON', path: `${base}/summary`, name: `${name}-summary.json`, token }]],
   ];
   return (

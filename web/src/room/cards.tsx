@@ -1,6 +1,6 @@
 /**
- * The facilitator's cards: labelled as AI (or as a human's), with why each appeared and the numbers behind it. The newest few are shown until
- * dismissed or grown old; all of them stay in the AI record.
+ * The facilitator's cards: labelled as AI (or as a human's), with why each appeared and the numbers behind it. The newest of the stage is shown
+ * until dismissed, an earlier one beside it while it is fresh; all of them stay in the AI record.
  */
 import { maybe, number, t } from '../i18n';
 import type { CardView, RoomView } from '../protocol/types';
@@ -12,8 +12,9 @@ const SHOWN_SECONDS = 150;
 
 export function Cards({ session, view }: { session: Session; view: RoomView }) {
   const cards = Object.values(view.cards)
-    .filter((card) => now.value - card.at < SHOWN_SECONDS && !session.dismissed.value.has(card.intervention_id))
+    .filter((card) => !session.dismissed.value.has(card.intervention_id) && card.stage_id === (view.stage?.stage_id ?? ''))
     .sort((a, b) => b.at - a.at)
+    .filter((card, index) => index === 0 || now.value - card.at < SHOWN_SECONDS)
     .slice(0, narrow.value ? 1 : 2);
   if (cards.length === 0) return null;
   return (

@@ -23,7 +23,7 @@ export function RoomHeader({ session, view, onDialog }: { session: Session; view
             </li>
           ))}
         </ol>
-        <p class="stage-name" data-testid="stage-title">
+        <p class="stage-name" dir="auto" data-testid="stage-title">
           {stage ? stage.title : t('agenda.before')}
         </p>
       </div>

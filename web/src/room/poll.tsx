@@ -13,7 +13,7 @@ export function Poll({ questions, answers, onAnswer }: Props) {
     <div class="poll">
       {questions.map((question) => (
         <fieldset key={question.id} class="poll-question" data-testid={`poll-${question.id}`}>
-          <legend>{question.text}</legend>
+          <legend dir="auto">{question.text}</legend>
           <div class="scale">
             {Array.from({ length: question.scale ?? 5 }, (_, index) => index + 1).map((value) => (
               <label key={value} class="scale-step">

@@ -8,7 +8,7 @@ export function Question({ view }: { view: RoomView }) {
   return (
     <div class="question-panel">
       <h2 class="eyebrow">{t('question.title')}</h2>
-      <p class="question" data-testid="question">
+      <p class="question" dir="auto" data-testid="question">
         {view.question}
       </p>
       {stage && (
@@ -22,7 +22,7 @@ export function Question({ view }: { view: RoomView }) {
           <h3>{t('question.briefing')}</h3>
           {view.briefing.map((part, index) => (
             <details key={part.title} open={index === 0}>
-              <summary>{part.title}</summary>
+              <summary dir="auto">{part.title}</summary>
               <Paragraphs text={part.text ?? ''} />
               {part.url && (
                 <p>

@@ -58,7 +58,11 @@ export function Room({ session }: { session: Session }) {
       <RoomHeader session={session} view={view} onDialog={setDialog} />
       <div class="banners">
         <Reconnecting socket={session.socket} />
-        {view.practice && <p class="banner">{t('practice.banner')}</p>}
+        {view.practice && (
+          <p class="banner">
+            {t('practice.banner')} {session.lobby.value && t('waiting.count', { n: session.lobby.value.waiting })}
+          </p>
+        )}
         {view.recording.length > 0 && (
           <p class="banner recording">
             <span class="record-dot" aria-hidden="true" />

@@ -7,6 +7,7 @@ import { t } from '../i18n';
 import { Devices } from '../media/devices';
 import { Peer } from '../media/peer';
 import { Sound } from '../media/sound';
+import { request } from '../net/api';
 import { sentence } from '../net/errors';
 import { RoomFeed, type RoomEvent } from '../net/feed';
 import { serverNow, Socket } from '../net/socket';
@@ -31,7 +32,11 @@ export class Session {
 
   readonly view = this.feed.view;
   readonly me = computed(() => this.view.value?.me.participant_id ?? '');
-  readonly over = computed(() => this.view.value != null && (this.view.value.closed_at != null || this.gone.value || this.view.value.me.presence === 'left'));
+  /** The room held is over for this person; a practice room that is over means waiting again. */
+  private readonly done = computed(() => this.view.value != null && (this.view.value.closed_at != null || this.view.value.me.presence === 'left'));
+  readonly over = computed(() => this.gone.value || (this.done.value && !this.view.value?.practice));
+  readonly inRoom = computed(() => this.view.value != null && !this.done.value && !this.gone.value);
+  readonly removed = signal(false);
 
   private welcome: Welcome | null = null;
   private takeover = false;
@@ -52,7 +57,6 @@ export class Session {
     this.feed.onEvents = (events, view) => this.events(events, view);
     this.feed.onGap = () => this.socket.retry();
     this.feed.onRoom = () => {
-      this.lobby.value = null;
       void this.join();
     };
     effect(() => {
@@ -62,6 +66,7 @@ export class Session {
     });
     effect(() => {
       if (this.over.value) this.hangUp();
+      else if (this.done.value) this.closePeer();
     });
     devices.onFallback = (kind) => toast(t(kind === 'audio' ? 'device.microphone.fallback' : 'device.camera.fallback'));
   }
@@ -94,8 +99,19 @@ export class Session {
 
   async leave(erase: boolean): Promise<void> {
     if (!(await this.do({ type: 'room.leave', erase }))) return;
-    this.gone.value = !this.view.value?.practice;
+    if (!this.view.value?.practice) this.gone.value = true;
     if (erase) seatToken.clear(this.deliberation);
+  }
+
+  /** Give one's place in the lobby back: nothing about this person is kept. */
+  async withdrawWaiting(): Promise<boolean> {
+    try {
+      await request('DELETE', `/api/participants/${encodeURIComponent(this.welcome?.participant_id ?? '')}`, this.token);
+      return true;
+    } catch (error) {
+      toast(sentence(error), 'problem');
+      return false;
+    }
   }
 
   setReceive(video: 'all' | 'few' | 'none'): void {
@@ -157,13 +173,18 @@ export class Session {
         if (message.code === 'seat_taken') {
           this.seatTaken.value = true;
           this.socket.end();
-        } else if (this.socket.state.value !== 'open' && !message.retryable) {
+        } else if (this.socket.state.value !== 'open') {
           this.refused.value = message;
           this.socket.end();
         } else toast(message.hint ? `${message.message} ${message.hint}` : message.message, 'problem');
         return;
       case 'bye':
-        if (message.reason === 'left' || message.reason === 'removed') this.gone.value = true;
+        if (message.reason === 'moved') {
+          this.feed.lastSeq = 0; // another room awaits: what is held says nothing about it
+          return;
+        }
+        this.removed.value = message.reason === 'removed';
+        if (message.reason === 'left' || message.reason === 'removed') this.gone.value = this.view.value != null;
         this.hangUp();
         return;
       default:
@@ -174,7 +195,7 @@ export class Session {
   /** Connect media for the room held now: at the start, after coming back, and after a move. */
   private async join(): Promise<void> {
     const welcome = this.welcome;
-    if (!welcome || this.over.value) return;
+    if (!welcome || !this.inRoom.value) return;
     this.peer.value?.close();
     const peer = new Peer({
       iceServers: welcome.ice_servers,
@@ -190,9 +211,13 @@ export class Session {
   }
 
   private hangUp(): void {
+    this.closePeer();
+    this.devices.stop();
+  }
+
+  private closePeer(): void {
     this.peer.peek()?.close();
     this.peer.value = null;
-    this.devices.stop();
   }
 
   private events(events: RoomEvent[], view: RoomView): void {
@@ -223,6 +248,7 @@ export class Session {
           break;
         case 'member.left':
           if (payload.participant_id !== this.me.value) announce(t('announce.left', { name: name(payload.participant_id) }));
+          else this.removed.value = payload.reason === 'removed';
           break;
         case 'listener.changed': {
           const who = payload.name ?? t('role.facilitator');

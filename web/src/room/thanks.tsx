@@ -19,7 +19,7 @@ export function Thanks({ session, info }: { session: Session; info: JoinInfo | n
   const [withdrawing, setWithdrawing] = useState(false);
   const [withdrawn, setWithdrawn] = useState(false);
   if (!view) return null;
-  const removed = session.socket.bye.value === 'removed';
+  const removed = session.removed.value;
   const own = sorted(view).filter((u) => u.participant_id === session.me.value);
   const consent = view.me.consent;
   const takeBack = (item: 'record' | 'quote') =>

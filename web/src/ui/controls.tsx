@@ -187,7 +187,7 @@ export function Paragraphs({ text }: { text: string }) {
         .split(/\n{2,}/)
         .filter((part) => part.trim() !== '')
         .map((part, index) => (
-          <p key={index}>{part}</p>
+          <p key={index} dir="auto">{part}</p>
         ))}
     </>
   );
