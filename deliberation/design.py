@@ -208,7 +208,11 @@ class Transcription(_Part):
 
 
 class Design(_Part):
-    """A whole deliberation, as its organiser wrote it."""
+    """A whole deliberation, as its organiser wrote it.
+
+    `targets` are the shares that each value of a segment has among those who are to be represented, `recruitment` says how people were
+    found; both stand on the process card.
+    """
 
     id: Slug
     title: Short
@@ -227,6 +231,8 @@ class Design(_Part):
     practice: bool = True
     outcome_methods: tuple[str, ...] = ("opinion-groups", "agreement")
     segments: dict[str, tuple[Short, ...]] = Field(default_factory=dict)
+    targets: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = Field(default_factory=dict)
+    recruitment: Long = ""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -238,6 +244,11 @@ class Design(_Part):
             raise ValueError("stages: a closing stage must be the last")
         if len({question.id for question in self.poll}) != len(self.poll):
             raise ValueError("poll: every id must be different")
+        for segment, shares in self.targets.items():
+            if set(shares) - set(self.segments.get(segment, ())):
+                raise ValueError(f"targets: “{segment}” must name values of that segment")
+            if abs(sum(shares.values()) - 1) > 0.01:
+                raise ValueError(f"targets: the shares of “{segment}” must sum to 1")
         return self
 
     @property

@@ -21,7 +21,10 @@ VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Judgements up to `until` (seconds) are *before*, those after it *after*; `level` of the interval."""
+    """Answers to the opening poll are *before*, to the closing poll *after*.
+
+    Votes and ratings are told apart by time: up to `until` (seconds) is before. `level` of the interval.
+    """
 
     until: float = 0.0
     level: float = 0.95
@@ -56,11 +59,11 @@ class OpinionChange:
 
 
 def change_of_record(record: Record, settings: Settings = Settings()) -> OpinionChange:
-    """Compare each person's latest vote or rating up to `until` with their latest after it."""
+    """Compare each person's latest vote, rating or answer before with their latest after."""
     before: dict[str, dict[str, float]] = {}
     after: dict[str, dict[str, float]] = {}
     for judgement in sorted((j for j in record.judgements if _counts(j)), key=lambda j: j.at):
-        side = before if judgement.at <= settings.until else after
+        side = before if judgement.context == "opening" or (not judgement.context and judgement.at <= settings.until) else after
         side.setdefault(judgement.item, {})[judgement.participant] = judgement.value
     return change(before, after, settings)
 
@@ -96,7 +99,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _counts(judgement: Judgement) -> bool:
-    return judgement.kind in ("vote", "rating") and judgement.confidence is None
+    return judgement.kind in ("vote", "rating", "answer") and judgement.confidence is None
 
 
 def _shift(item: str, first: Sequence[float], second: Sequence[float], once: int, level: float) -> Shift:

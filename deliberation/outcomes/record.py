@@ -20,8 +20,8 @@ from deliberation.errors import InvalidInput
 from deliberation.outcomes.votes import JudgementMatrix, VoteLog
 
 Mode = Literal["online", "on-site", "survey", "chat"]
-ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome"]
-JudgementKind = Literal["vote", "rating", "approval", "wiser"]
+ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome", "question"]
+JudgementKind = Literal["vote", "rating", "approval", "wiser", "answer"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -88,7 +88,7 @@ class Judgement:
     """One act of judging.
 
     vote: value −1, 0 (pass) or 1. approval: 0 or 1. rating: 1–5. wiser: is `versus` wiser than `item` in `context`: 1 wiser, −1 not
-    wiser, 0 unsure. `confidence` is None for a judgement that was cast and a probability for one that was inferred.
+    wiser, 0 unsure. answer: a poll's question, from 1 to its scale, `context` "opening" or "closing". `confidence` is None for a judgement that was cast and a probability for one that was inferred.
     """
 
     __pydantic_config__ = _STRICT

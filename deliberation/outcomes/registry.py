@@ -88,7 +88,7 @@ def run(method: str, files: Mapping[str, str], parameters: Mapping[str, Any] | N
 def compute(method: str, source: Source, parameters: Mapping[str, Any] | None = None) -> Result:
     """Compute a method from a record or a matrix. `parameters` are the method's settings by name; raises InvalidInput for a wrong one.
 
-    "agreement" without any segment to compare by takes the opinion groups as segments.
+    "agreement" without any segment that tells people apart takes the opinion groups as segments.
     """
     chosen = METHODS.get(method)
     if chosen is None:
@@ -99,7 +99,7 @@ def compute(method: str, source: Source, parameters: Mapping[str, Any] | None = 
     if not isinstance(source, chosen.reads):
         raise InvalidInput("not_a_record", f"“{method}” reads a record, not a list of votes", "export one with `parley export`")
     read_hash = source.input_hash if isinstance(source, JudgementMatrix) else hash_of(record_as_json(source))
-    if method == "agreement" and isinstance(source, JudgementMatrix) and not source.segments:
+    if method == "agreement" and isinstance(source, JudgementMatrix) and not settings.segment:
         source = _with_groups(source, settings.seed)
     return Result(
         method, chosen.version, as_json(settings), getattr(settings, "seed", None), read_hash, _derived_from(source),
@@ -160,6 +160,10 @@ def _derived_from(source: Source) -> dict[str, Any]:
 
 
 def _with_groups(matrix: JudgementMatrix, seed: int) -> JudgementMatrix:
+    """Keep the segments that tell people apart; where none does, opinion groups take their place."""
+    telling = {name: values for name, values in matrix.segments.items() if len({value for value in values if value}) > 1}
+    if telling:
+        return JudgementMatrix(matrix.participants, matrix.items, matrix.rows, matrix.cols, matrix.votes, telling)
     groups = opinion_groups.opinion_groups(matrix, opinion_groups.Settings(seed=seed)).rows.groups
     return JudgementMatrix(
         matrix.participants, matrix.items, matrix.rows, matrix.cols, matrix.votes, {"opinion-group": groups}

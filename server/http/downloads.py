@@ -10,7 +10,6 @@ from server.http.auth import Link
 from server.http.keys import STORE
 from server.http.models import ReviewRoom, RoomInfo
 from server.storage import formats
-from server.storage.collective import outcomes
 from server.storage.export import export_deliberation
 from server.storage.released import Released, release
 
@@ -100,11 +99,6 @@ async def audio(request: web.Request, link: Link) -> web.StreamResponse:
         raise NotFound("no_such_recording", "There is no such recording.")
     kind = {".wav": "audio/wav", ".opus": "audio/ogg"}.get(path.suffix, "audio/ogg")
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-store"})
-
-
-async def collective_outcomes(request: web.Request) -> web.Response:
-    """Give what all rooms together found, as the public may see it."""
-    return web.json_response(await outcomes(request.app[STORE], request.match_info["id"]))
 
 
 async def export(request: web.Request, link: Link) -> web.Response:

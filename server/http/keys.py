@@ -9,6 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from server.http.auth import Auth
+from server.outcomes import OutcomeBook
 from server.settings import Settings
 from server.storage.store import Store
 
@@ -30,6 +31,7 @@ STORE: web.AppKey[Store] = web.AppKey("store", Store)
 AUTH: web.AppKey[Auth] = web.AppKey("auth", Auth)
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 ROOMS: web.AppKey[LiveRooms] = web.AppKey("rooms")
+OUTCOMES: web.AppKey[OutcomeBook] = web.AppKey("outcomes", OutcomeBook)
 CLOCK: web.AppKey[Callable[[], float]] = web.AppKey("clock")  # Unix seconds
 PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)  # without a slash at the end
 WEB_DIR: web.AppKey[Path] = web.AppKey("web_dir", Path)  # the built client

@@ -13,9 +13,10 @@ from typing import Literal
 from aiohttp import web
 
 from deliberation.errors import NotAllowed
-from server.http import api, downloads, pages
+from server.http import api, downloads, outcomes, pages
 from server.http.auth import Link, bearer
-from server.http.keys import AUTH, STORE
+from server.http.keys import AUTH, OUTCOMES, STORE
+from server.outcomes import OutcomeBook
 from server.signalling.session import websocket
 from server.storage.records import LinkRole
 
@@ -68,7 +69,8 @@ ROUTES: tuple[Public | Guarded, ...] = (
     Public("GET", "/d/{id}/{page:join|monitor|review|outcome}", "page", pages.shell),
     Public("GET", "/assets/{file}", "asset", pages.asset),
     Public("GET", "/{file:[a-z0-9-]+\\.(?:svg|png|ico|txt|webmanifest)}", "root-file", pages.root_file),
-    Public("GET", "/api/deliberations/{id}/outcomes", "outcomes", downloads.collective_outcomes),
+    Public("GET", "/api/deliberations/{id}/outcomes", "outcomes", outcomes.outcomes),  # with a researcher's link: rows too
+    Public("GET", "/api/deliberations/{id}/process-card", "process-card", outcomes.card),
     # deliberations
     Guarded("POST", "/api/designs/check", "check-design", _ORGANISE, "server", api.check_design),
     Guarded("POST", "/api/deliberations", "create", _ORGANISE, "server", api.create_deliberation),
@@ -102,6 +104,16 @@ ROUTES: tuple[Public | Guarded, ...] = (
         "GET", "/api/deliberations/{id}/rooms", "rooms", _REVIEW | _MONITOR, "deliberation", downloads.list_rooms
     ),
     Guarded("GET", "/api/deliberations/{id}/export", "export", _REVIEW, "deliberation", downloads.export),
+    Guarded("GET", "/api/deliberations/{id}/run-report", "run-report", _REVIEW, "deliberation", outcomes.run),
+    Guarded("GET", "/api/deliberations/{id}/record", "record", _REVIEW, "deliberation", outcomes.record),
+    Guarded(
+        "GET",
+        "/api/deliberations/{id}/polis/{file:(?:participants-)?votes\\.csv|comments\\.csv}",
+        "polis",
+        _REVIEW,
+        "deliberation",
+        outcomes.polis,
+    ),
     Guarded("GET", "/api/rooms/{id}", "room", _REVIEW, "room", downloads.review_room),
     Guarded("GET", "/api/rooms/{id}/events", "events", _REVIEW, "room", downloads.events),
     Guarded("GET", "/api/rooms/{id}/transcript", "transcript", _REVIEW, "room", downloads.transcript),
@@ -115,6 +127,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
 
 def setup_routes(app: web.Application) -> None:
     """Add all routes."""
+    app[OUTCOMES] = OutcomeBook(app[STORE])
     for route in ROUTES:
         handler = route.handler if isinstance(route, Public) else guarded(route)
         app.router.add_route(route.method, route.path, handler, name=route.name)

@@ -48,6 +48,9 @@ CALLS: dict[str, tuple[str, Any, set[str]]] = {
     "move": ("/api/participants/p1/move", {"room_id": "r1"}, {"facilitator", "admin"}),
     "rooms": ("/api/deliberations/trial/rooms", None, {"facilitator", "researcher", "admin"}),
     "export": ("/api/deliberations/trial/export", None, REVIEWERS),
+    "run-report": ("/api/deliberations/trial/run-report", None, REVIEWERS),
+    "record": ("/api/deliberations/trial/record", None, REVIEWERS),
+    "polis": ("/api/deliberations/trial/polis/participants-votes.csv", None, REVIEWERS),
     "room": ("/api/rooms/r1", None, REVIEWERS),
     "events": ("/api/rooms/r1/events?after=0", None, REVIEWERS),
     "transcript": ("/api/rooms/r1/transcript?format=vtt", None, REVIEWERS),
@@ -70,6 +73,7 @@ OPEN = {
     "asset",
     "root-file",
     "outcomes",
+    "process-card",
 }
 
 

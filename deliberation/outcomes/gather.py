@@ -1,0 +1,235 @@
+"""From rooms' logs to the common record: who voted what on which statement, over all groups and rounds.
+
+Owns three decisions. Statements with the same words are one item, whichever groups saw them, so that a seed statement and one carried to
+other groups are counted as one. People keep one pseudonym over all rounds (under the Chatham House Rule one for their votes and another
+for their polls, without segments and without the votes' own times). Whoever withdrew from a deliberation that erases takes their votes
+along. Texts come from the logs as they may leave the rooms (`privacy.redact`), never from the stored ones. Pure; called by the server,
+and the record is what researchers download: every figure can be computed again from it alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from deliberation.events import Event, StatementAdded, UtteranceFinal
+from deliberation.outcomes.disclosure import OTHER, coarsen
+from deliberation.outcomes.record import Ballot, Consent, Item, Judgement, Mode, Participant, Record, content_hash
+from deliberation.privacy import Mode as PrivacyMode
+from deliberation.room import fold_all
+from deliberation.state import RoomState
+
+_Told = TypeVar("_Told", StatementAdded, UtteranceFinal)
+_MODES: Mapping[str, Mode] = {"online": "online", "on-site": "on-site", "survey": "survey", "chat": "chat"}
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLog:
+    """A room that is over: its stored log, and the same log as it may leave the room (`privacy.redact`)."""
+
+    stored: Sequence[Event]
+    released: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words that an item rests on, of a speaker who agreed to be quoted; `speaker` is None where the privacy mode names nobody."""
+
+    room: int
+    utterance: str
+    speaker: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The record, what may be quoted for each item, and facts that it was made from. `people`: who took part and has not withdrawn."""
+
+    record: Record
+    quotes: Mapping[str, tuple[Quote, ...]]
+    rooms: tuple[RoomState, ...]
+    released: tuple[RoomState, ...]
+    people: int
+
+
+def gather(rooms: Sequence[RoomLog], mode: PrivacyMode, *, key: bytes, withdrawn: Set[str] = frozenset()) -> Gathered:
+    """Make the record of rooms that are over.
+
+    `key` is secret and makes the pseudonyms; `withdrawn` are the participants whose votes and answers are to be left out.
+    """
+    opened = sorted(((fold_all(log.stored), fold_all(log.released), log) for log in rooms), key=lambda one: (one[0].opened_at, one[0].room_id))
+    gathering = _Gathering(mode, key, withdrawn)
+    for state, released, log in opened:
+        gathering.room(state, released, log)
+    return gathering.done([state for state, _, _ in opened], [released for _, released, _ in opened])
+
+
+class _Gathering:
+    """Collects room by room. Items are numbered in the order in which they were first put to anybody, so numbers stay as rooms are added."""
+
+    def __init__(self, mode: PrivacyMode, key: bytes, withdrawn: Set[str]) -> None:
+        self._strict = mode == "chatham-house"
+        self._mode, self._key, self._withdrawn = mode, key, withdrawn
+        self._numbers: dict[str, str] = {}  # a text's hash (or the id of one that was erased) → item id
+        self._items: dict[str, Item] = {}
+        self._people: dict[str, Participant] = {}
+        self._judgements: list[Judgement] = []
+        self._consents: dict[tuple[str, str], Consent] = {}
+        self._quotes: dict[str, dict[str, Quote]] = {}
+        self._taking_part: set[str] = set()
+
+    def room(self, state: RoomState, released: RoomState, log: RoomLog) -> None:
+        """Add one room."""
+        for member in state.members.values():
+            if member.participant_id in self._withdrawn:
+                continue
+            self._taking_part.add(member.participant_id)
+            if self._strict:
+                continue
+            who = self._pseudonym(member.participant_id)
+            self._people[who] = Participant(
+                who, mode=_MODES.get(member.mode, "online"), cohort=member.cohort, segments=dict(member.segments)
+            )
+            for scope, given in member.consent.items():
+                if given:
+                    self._consents.setdefault((who, scope), Consent(who, scope, at=round(member.joined_at, 3)))
+                elif held := self._consents.get((who, scope)):
+                    self._consents[who, scope] = replace(held, withdrawn_at=held.withdrawn_at or round(state.at, 3))
+        items = self._statements(state, released, log)
+        self._votes(state, log, items)
+        self._answers(state, released, log)
+
+    def done(self, states: Sequence[RoomState], released: Sequence[RoomState]) -> Gathered:
+        """Return what was collected, with segments coarsened that would single somebody out."""
+        record = Record(
+            participants=_blurred(tuple(self._people.values())),
+            items=tuple(self._items.values()),
+            judgements=tuple(sorted(self._judgements, key=lambda j: (j.at, j.participant, j.item))),
+            consents=tuple(self._consents.values()),
+        )
+        quotes = {item: tuple(found.values()) for item, found in self._quotes.items()}
+        return Gathered(replace(record, ballots=ballots_of(record)), quotes, tuple(states), tuple(released), len(self._taking_part))
+
+    def _pseudonym(self, participant_id: str, world: str = "votes") -> str:
+        name = f"{world if self._strict else 'person'}\0{participant_id}"
+        prefix = {"votes": "v", "polls": "q"}[world] if self._strict else "p"
+        return f"{prefix}-{hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:10]}"
+
+    def _statements(self, state: RoomState, released: RoomState, log: RoomLog) -> dict[str, str]:
+        """Add the room's statements; return the item of each that still stands, by statement id."""
+        pairs = _pairs(log, StatementAdded)
+        spoken = {own.utterance_id: shown.utterance_id for own, shown in _pairs(log, UtteranceFinal)}
+        found: dict[str, str] = {}
+        for own, shown in pairs:
+            statement = state.statements[own.statement_id]
+            identity = content_hash(own.text) if own.text else f"{state.room_id} {own.statement_id}"
+            item = self._numbers.setdefault(identity, f"s{len(self._numbers) + 1}")
+            if statement.withdrawn or not statement.text:
+                continue
+            found[own.statement_id] = item
+            sources = tuple(f"r{state.number}.{spoken[u]}" for u in own.supports if u in spoken)
+            known = self._items.get(item)
+            if known is None:
+                author = own.participant_id if not self._strict else None
+                self._items[item] = Item(
+                    item, text=shown.text or "", author=self._pseudonym(author) if author else "", sources=sources,
+                    at=round(statement.at, 0 if self._strict else 3),
+                    attributes={"origin": own.origin, "rooms": str(state.number), "rounds": str(state.round)},
+                )
+            else:
+                kept = dict(known.attributes)
+                kept["rooms"] = f"{kept['rooms']} {state.number}"
+                kept["rounds"] = " ".join(dict.fromkeys([*kept["rounds"].split(), str(state.round)]))
+                self._items[item] = replace(known, sources=tuple(dict.fromkeys((*known.sources, *sources))), attributes=kept)
+            for utterance_id in own.supports:
+                self._quote(item, utterance_id, spoken, state, released)
+        return found
+
+    def _quote(self, item: str, utterance_id: str, spoken: Mapping[str, str], state: RoomState, released: RoomState) -> None:
+        said = state.utterances.get(utterance_id)
+        shown = released.utterances.get(spoken.get(utterance_id, ""))
+        if said is None or shown is None or not said.usable or not shown.usable or said.participant_id in self._withdrawn:
+            return
+        speaker = state.members.get(said.participant_id)
+        if speaker is None or not speaker.consent.get("quote"):
+            return
+        label = released.members.get(shown.participant_id)
+        where = f"r{state.number}.{shown.utterance_id}"
+        quote = Quote(state.number, where, label.name if label and not self._strict else None, shown.text)
+        self._quotes.setdefault(item, {})[where] = quote
+
+    def _votes(self, state: RoomState, log: RoomLog, items: Mapping[str, str]) -> None:
+        if self._strict:
+            ended = float(round(state.closed_at or state.at))
+            cast = [(s, p, value, ended) for s, one in state.statements.items() for p, value in one.votes.items()]
+        else:
+            cast = [
+                (e.payload.statement_id, e.payload.participant_id, e.payload.value, round(e.at, 3))
+                for e in log.stored
+                if e.payload.kind == "vote.cast"
+            ]
+        for statement, person, value, at in cast:
+            if statement in items and person not in self._withdrawn:
+                self._judge(person, "votes", Judgement("", items[statement], "vote", value, at=at))
+
+    def _answers(self, state: RoomState, released: RoomState, log: RoomLog) -> None:
+        """Add the polls. The opening poll is told again in each round's room; the first time counts, of the closing polls each."""
+        for question in released.plan.poll:
+            self._items[f"poll-{question.id}"] = Item(
+                f"poll-{question.id}", kind="question", text=question.text,
+                attributes={"scale": str(question.scale), "low": question.low, "high": question.high},
+            )
+        ended = float(round(state.closed_at or state.at))
+        for event in log.stored:
+            payload = event.payload
+            if payload.kind != "poll.answered" or payload.participant_id in self._withdrawn:
+                continue
+            if payload.poll == "opening" and state.round > 1:
+                continue
+            for question_id, value in payload.answers.items():
+                at = ended if self._strict else round(event.at, 3)
+                answer = Judgement("", f"poll-{question_id}", "answer", value, at=at, context=payload.poll)
+                self._judge(payload.participant_id, "polls", answer)
+
+    def _judge(self, person: str, world: str, judgement: Judgement) -> None:
+        who = self._pseudonym(person, world)
+        self._people.setdefault(who, Participant(who, cohort="main"))
+        self._judgements.append(replace(judgement, participant=who))
+
+
+def ballots_of(record: Record) -> tuple[Ballot, ...]:
+    """Read a ballot off each person's votes: what they agree with is approved and ranked first, then passes, then what they disagree with.
+
+    On the ballot paper stands what more than half of all voters have seen: a rule that counts the unseen as last would punish the rest.
+    """
+    matrix = record.matrix()
+    voters = int((matrix.votes_per_person() > 0).sum())
+    paper = {item for item, seen in zip(matrix.items, matrix.tally().seen, strict=True) if 2 * int(seen) > voters}
+    cast: dict[str, dict[int, list[str]]] = {}
+    for row, col, vote in zip(matrix.rows, matrix.cols, matrix.votes, strict=True):
+        if matrix.items[col] in paper:
+            cast.setdefault(matrix.participants[row], {}).setdefault(int(vote), []).append(matrix.items[col])
+    return tuple(
+        Ballot(person, tuple(tuple(votes[value]) for value in (1, 0, -1) if value in votes), tuple(votes.get(1, ())))
+        for person, votes in sorted(cast.items())
+    )
+
+
+def _pairs(log: RoomLog, kind: type[_Told]) -> list[tuple[_Told, _Told]]:
+    """Return payloads of one kind as stored and as released; redaction keeps their number and order."""
+    stored = [e.payload for e in log.stored if isinstance(e.payload, kind)]
+    released = [e.payload for e in log.released if isinstance(e.payload, kind)]
+    return list(zip(stored, released, strict=True))
+
+
+def _blurred(people: tuple[Participant, ...]) -> tuple[Participant, ...]:
+    """Coarsen segments; whoever would stand out by mode and cohort alone appears as most people do, without segments."""
+    kept = {person.id: person for person in coarsen(people)}
+    if len(kept) == len(people):
+        return tuple(kept[person.id] for person in people)
+    usual = Counter((person.mode, person.cohort) for person in people).most_common(1)[0][0]
+    return tuple(kept.get(person.id) or Participant(person.id, mode=usual[0], cohort=usual[1] or OTHER) for person in people)

@@ -1,0 +1,288 @@
+"""Many rooms' outcome: gathered from their logs, computed off the loop, kept until a room changes, and shown as the reader may see it.
+
+Only rooms that are over count: a figure that changed with each vote would tell how the last voter voted. Called by the HTTP handlers of
+`server/http/outcomes`. Owns no rule of disclosure (`deliberation.outcomes.disclosure`) and no method (`deliberation.outcomes.registry`).
+
+Invariants: at most one computation per deliberation at a time; every figure is computed from the record that researchers can download.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import structlog
+
+from deliberation.design import Design
+from deliberation.equity import gini, spoken_seconds
+from deliberation.errors import ParleyError
+from deliberation.outcomes import registry, report
+from deliberation.outcomes.disclosure import MINIMUM, public
+from deliberation.outcomes.gather import Gathered, RoomLog, gather
+from deliberation.outcomes.record import Record
+from deliberation.outcomes.result import Result
+from deliberation.privacy import redact
+from deliberation.state import RoomState
+from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
+from server.storage.records import DeliberationRecord, ParticipantRecord, RoomRecord
+from server.storage.released import PRIVACY_KEY
+from server.storage.store import Store
+
+log = structlog.get_logger()
+
+KEPT = 16  # deliberations whose outcomes stay in memory; the one asked for longest ago goes first
+SLATE_SEATS = 5
+Version = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A deliberation's outcome at one state of its rooms. `refused` says of each method without a result why there is none."""
+
+    version: Version
+    deliberation: DeliberationRecord
+    gathered: Gathered
+    results: tuple[Result, ...]
+    refused: Mapping[str, str]
+    people: tuple[ParticipantRecord, ...]
+    rooms: tuple[RoomRecord, ...]
+
+    @property
+    def design(self) -> Design:
+        """The design as it stands."""
+        return self.deliberation.design
+
+
+class OutcomeBook:
+    """Outcomes of all deliberations of a server, computed when asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[str, Computed] = OrderedDict()
+        self._busy: dict[str, asyncio.Lock] = {}
+
+    async def computed(self, deliberation_id: str) -> Computed:
+        """Return the outcome of the rooms that are over. Raises `NotFound`."""
+        deliberation = await self._store.deliberation(deliberation_id)
+        async with self._busy.setdefault(deliberation_id, asyncio.Lock()):
+            rooms = tuple(room for room in await self._store.rooms(deliberation_id) if not room.practice)
+            people = tuple(p for p in await self._store.participants(deliberation_id) if not p.simulated)
+            over = [room for room in rooms if room.closed_at is not None]
+            version: Version = (
+                deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in rooms if r.closed_at is not None), len(rooms),
+                len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
+            )  # fmt: skip
+            kept = self._kept.get(deliberation_id)
+            if kept is None or kept.version != version:
+                logs = [await self._store.events(room.room_id) for room in over]
+                key = (await self._store.secret(PRIVACY_KEY)).encode()
+                kept = await asyncio.to_thread(_compute, version, deliberation, rooms, people, logs, key)
+                self._kept[deliberation_id] = kept
+            self._kept.move_to_end(deliberation_id)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return kept
+
+
+def parameters_for(method: str, design: Design, record: Record, voters: int) -> dict[str, Any]:
+    """Return the parameters that a deliberation's design implies, by method; all others are the method's own defaults.
+
+    Agreement is compared by the first self-reported segment that people are balanced by; a slate has as many seats as leave five people to each.
+    """
+    if method == "agreement":
+        asked = [*design.groups.balance_by, *design.segments]
+        known = {key for person in record.participants for key in person.segments}
+        telling = [key for key in asked if key in known and len({p.segments.get(key) for p in record.participants} - {None}) > 1]
+        return {"segment": telling[0]} if telling else {}
+    if method == "slate":
+        return {"size": max(1, min(SLATE_SEATS, voters // MINIMUM))}
+    return {}
+
+
+def _compute(
+    version: Version, deliberation: DeliberationRecord, rooms: tuple[RoomRecord, ...], people: tuple[ParticipantRecord, ...],
+    logs: Sequence[Any], key: bytes,
+) -> Computed:  # fmt: skip
+    design = deliberation.design
+    names = {p.participant_id: p.name for p in people}
+    erased = design.privacy.on_withdraw == "erase"
+    withdrawn = {p.participant_id for p in people if p.withdrawn_at is not None} if erased else set()
+    mode = design.privacy.mode
+    gathered = gather(
+        [RoomLog(events, redact(events, mode, key=key, names=names)) for events in logs], mode, key=key, withdrawn=withdrawn
+    )
+    matrix = gathered.record.matrix()
+    voters = int((matrix.votes_per_person() > 0).sum())
+    results, refused = [], {}
+    for method in dict.fromkeys([*design.outcome_methods, *(["change"] if design.poll else [])]):
+        try:
+            if not voters and method != "change":
+                refused[method] = "Nobody has voted yet."
+                continue
+            chosen = parameters_for(method, design, gathered.record, voters)
+            results.append(registry.compute(method, gathered.record, chosen))
+        except ParleyError as error:
+            refused[method] = error.message
+        except Exception:
+            log.exception("an outcome could not be computed", deliberation=deliberation.deliberation_id, method=method)
+            refused[method] = "This could not be computed."
+    return Computed(version, deliberation, gathered, tuple(results), refused, people, rooms)
+
+
+def view(found: Computed, *, full: bool) -> Outcomes:
+    """Return the outcome for its page: with rows for researchers (`full`), else as anybody may see it."""
+    record, design = found.gathered.record, found.design
+    over = [room for room in found.rooms if room.closed_at is not None]
+    return Outcomes(
+        id=design.id,
+        title=design.title,
+        question=design.question,
+        privacy=design.privacy.mode,
+        full=full,
+        minimum=MINIMUM,
+        people=found.gathered.people,
+        rooms=len(over),
+        rooms_open=len(found.rooms) - len(over),
+        rounds=max((room.round for room in over), default=0),
+        items=tuple(
+            OutcomeItem(
+                id=item.id,
+                kind="question" if item.kind == "question" else "statement",
+                text=item.text,
+                origin=item.attributes.get("origin", ""),
+                rooms=tuple(int(n) for n in item.attributes.get("rooms", "").split()),
+                rounds=tuple(int(n) for n in item.attributes.get("rounds", "").split()),
+                scale=int(item.attributes["scale"]) if "scale" in item.attributes else None,
+                low=item.attributes.get("low", ""),
+                high=item.attributes.get("high", ""),
+                content_hash=item.content_hash,
+                quotes=tuple(
+                    OutcomeQuote(room=q.room, utterance=q.utterance, speaker=q.speaker, text=q.text)
+                    for q in found.gathered.quotes.get(item.id, ())
+                ),
+            )
+            for item in record.items
+        ),
+        results=tuple(
+            OutcomeResult(
+                method=result.method,
+                version=result.version,
+                parameters=dict(result.parameters),
+                seed=result.seed,
+                input_hash=result.input_hash,
+                figures=dict(result.figures) if full else public(dict(result.figures)),
+            )
+            for result in found.results
+        ),
+        refused=dict(found.refused),
+    )
+
+
+def process_card(found: Computed) -> report.ProcessCard:
+    """Return who took part, what was asked, what the AI did, how it was computed, what changed, and the limits.
+
+    It is public: values of segments that fewer than five people share are left out.
+    """
+    design, record = found.design, found.gathered.record
+    present = [p for p in record.participants if p.segments]
+    compared = tuple(
+        entry for entry in report.representation(present, design.targets) if entry.people == 0 or entry.people >= MINIMUM
+    )
+    run = run_report(found)
+    over = [room for room in found.rooms if room.closed_at is not None]
+    return report.ProcessCard(
+        title=design.title,
+        question=design.question,
+        organiser=design.consent.organiser,
+        recruited=design.recruitment or "The organiser has not said how people were recruited.",
+        people=found.gathered.people,
+        rooms=len(over),
+        rounds=max((room.round for room in over), default=0),
+        representation=compared,
+        asked=(
+            *(f"{stage.title}: {stage.prompt}" if stage.prompt else stage.title for stage in design.stages),
+            *(f"{question.text} (1 = {question.low}, {question.scale} = {question.high})" for question in design.poll),
+        ),
+        ai=ai_uses(found.gathered.rooms),
+        methods=tuple(report.method_use(result) for result in found.results),
+        changed=_changes(found),
+        limits=report.limits_of(found.gathered.people, compared, run) if over else ("No room is over yet.",),
+    )
+
+
+def run_report(found: Computed) -> report.RunReport:
+    """Return what happened when it ran."""
+    rooms = found.gathered.rooms
+    seated = {person for room in rooms for person in room.members}
+    last: dict[str, RoomState] = {}
+    for room in sorted(rooms, key=lambda r: r.opened_at):
+        last |= dict.fromkeys(room.members, room)
+    finished = sum(room.close_reason == "finished" and room.members[p].presence != "left" for p, room in last.items())
+    ginis = [gini(spoken_seconds(room, room.closed_at or room.at).values()) for room in rooms if room.speech]
+    outages: Counter[str] = Counter()
+    for room in rooms:
+        outages["language model"] += sum(e.outcome in ("timeout", "unavailable", "open_circuit") for e in room.ledger.values())
+    still_open = {person.participant_id for person in found.people if person.room_id} - seated
+    return report.RunReport(
+        invited=len(found.people),
+        joined=len(seated),
+        finished=finished,
+        no_shows=len(found.people) - len(seated | still_open),
+        rooms_opened=len(found.rooms),
+        rooms_finished=sum(room.close_reason == "finished" for room in rooms),
+        rooms_merged=sum(room.close_reason == "merged" for room in rooms),
+        speaking_gini=round(median(ginis), 3) if ginis else None,
+        interventions=dict(Counter(card.rule for room in rooms for card in room.interventions.values() if card.by == "ai")),
+        outages={name: times for name, times in outages.items() if times},
+        withdrawn=sum(person.withdrawn_at is not None for person in found.people),
+    )
+
+
+def ai_uses(rooms: Sequence[RoomState]) -> tuple[report.AiUse, ...]:
+    """Count what the AI did: calls to a model by purpose, remarks by rule, drafted statements; and how often people overruled it.
+
+    Overruled: a remark that somebody found unhelpful or declined, a draft that was taken back, a summary's sentence marked as wrong.
+    """
+    times: Counter[tuple[str, str, str]] = Counter()
+    overruled: Counter[tuple[str, str, str]] = Counter()
+    for room in rooms:
+        for call in room.ledger.values():
+            times[f"asked a model: {call.purpose}", call.model, call.prompt] += 1
+        for card in room.interventions.values():
+            if card.by == "ai":
+                what = (f"said something to the group: {card.rule}", "", "")
+                times[what] += 1
+                overruled[what] += any(answer in ("not_helpful", "declined") for answer in card.answers.values())
+        for statement in room.statements.values():
+            if statement.origin == "ai":
+                times["drafted a statement", "", ""] += 1
+                overruled["drafted a statement", "", ""] += statement.withdrawn
+        if room.summary is not None:
+            times["wrote a group's summary", room.summary.method, ""] += 1
+            wrong = {mark.sentence for mark in room.summary.marks if mark.verdict == "wrong"}
+            overruled["wrote a group's summary", room.summary.method, ""] += bool(wrong)
+    return tuple(report.AiUse(what, n, model, prompt, overruled[what, model, prompt]) for (what, model, prompt), n in sorted(times.items()))
+
+
+def _changes(found: Computed) -> tuple[str, ...]:
+    """Name what was taken out or changed while it ran."""
+    changes = []
+    withdrawn = sum(person.withdrawn_at is not None for person in found.people)
+    if withdrawn:
+        gone = "their words, votes and answers were taken out" if found.design.privacy.on_withdraw == "erase" else "their names were taken out"
+        changes.append(f"{withdrawn} {'person' if withdrawn == 1 else 'people'} withdrew: {gone}.")
+    hidden = sum(s.withdrawn for room in found.gathered.rooms for s in room.statements.values())
+    if hidden:
+        changes.append(f"{hidden} statement{'s were' if hidden != 1 else ' was'} taken back or hidden, and not counted.")
+    struck = sum(u.struck for room in found.gathered.rooms for u in room.utterances.values())
+    if struck:
+        changes.append(f"{struck} utterance{'s were' if struck != 1 else ' was'} struck by the speakers.")
+    designs = {room.plan.model_dump_json() for room in found.gathered.rooms}
+    if len(designs) > 1:
+        changes.append("The design was changed while rooms were held.")
+    return tuple(changes)
+
