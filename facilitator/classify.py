@@ -12,7 +12,7 @@ from deliberation.state import RoomState, Utterance
 from facilitator import prompts
 from facilitator.floor import newest_first, talking_stage
 from facilitator.llm import LanguageModel, Question, ask
-from facilitator.policies.content import PURPOSE, ContentLabel, newest
+from facilitator.policies.content import PURPOSE, ContentLabel, may_back, newest
 
 WINDOW_SECONDS = 240.0
 MIN_UTTERANCES = 4  # fewer say nothing about a conversation
@@ -31,13 +31,13 @@ def is_due(state: RoomState, now: float) -> bool:
 
 
 def window(state: RoomState, now: float) -> list[Utterance]:
-    """Return the usable utterances of this stage's last minutes, oldest first."""
+    """Return what was said in this stage's last minutes and may back a label, oldest first."""
     start = max(now - WINDOW_SECONDS, state.stage.started_at if state.stage else 0.0)
     recent: list[Utterance] = []
     for u in newest_first(state.utterances):
         if u.ended_at < start:
             break
-        if u.usable:
+        if may_back(u):
             recent.append(u)
     return sorted(recent, key=lambda u: u.started_at)
 

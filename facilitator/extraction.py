@@ -96,6 +96,8 @@ def fitness(claim: Spoken, names: Collection[str] = ()) -> float:
     size = len(words)
     if size < MIN_WORDS or size > MAX_WORDS or text.rstrip('"”»’)').endswith(("?", "؟")):
         return 0.0
+    if contains_any(text, language, "machine"):  # an instruction to a machine is no claim
+        return 0.0
     first = fold_word(words[0])
     value = 1.0 if claim.whole else 0.5
     value *= 0.75 if size < 7 or size > 25 else 1.0

@@ -16,6 +16,7 @@ from importlib.resources import files
 DEFAULT_LANGUAGE = "en"
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _END = re.compile(r"(?<=[.!?؟…])[\"”’)]*\s+(?=[\"“¿¡(]*[^\W_])")
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\u00ad]")
 _ARABIC_MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")
 _SUFFIXES = {
     "en": ("ations", "ation", "ments", "ment", "ities", "ity", "ness", "ingly", "edly", "ings", "ing", "ies", "ied", "ly", "ed", "es", "s", "e", "y"),
@@ -49,8 +50,8 @@ def language_words(language: str, kind: str) -> tuple[str, ...]:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of a text, as written."""
-    return _WORD.findall(text)
+    """Return the words of a text, as written but for characters that nobody sees."""
+    return _WORD.findall(_INVISIBLE.sub("", text))
 
 
 @lru_cache(maxsize=65_536)

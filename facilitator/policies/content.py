@@ -7,6 +7,7 @@ model's. Thresholds: `Facilitation.content`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from deliberation.state import LedgerEntry, RoomState, Utterance
 from facilitator.floor import interrupts, newest_first, talking_stage
 from facilitator.moves import Say
-from facilitator.text import shorten
+from facilitator.text import contains_any, shorten
 
 PURPOSE = "content"
 QUOTE_WORDS = 9
@@ -48,7 +49,7 @@ def decide(state: RoomState, now: float) -> Say | None:
     except ValidationError:
         return None
     cited = evidence(state, label)
-    if label.label == "fine" or label.confidence < settings.min_confidence or not cited:
+    if label.label == "fine" or label.confidence < settings.min_confidence or not _backed(label, cited):
         return None
     numbers = {"confidence": label.confidence, "limit": settings.min_confidence, "evidence": float(len(cited))}
     words: dict[str, str | int] = {"confidence": round(label.confidence * 100)}
@@ -59,6 +60,12 @@ def decide(state: RoomState, now: float) -> Say | None:
     return Say(f"content.{label.label}", about=about, words=words, numbers=numbers, call_id=entry.call_id)
 
 
+def _backed(label: ContentLabel, cited: Sequence[Utterance]) -> bool:
+    """Tell whether enough was said to show it: by one person for a point nobody took up, else by two, none of it addressed to a machine."""
+    people = {u.participant_id for u in cited}
+    return len(people) >= (1 if label.label == "unheard_point" else 2)
+
+
 def newest(state: RoomState) -> LedgerEntry | None:
     """Return the last classification in the ledger."""
     entries = newest_first(state.ledger)
@@ -66,6 +73,11 @@ def newest(state: RoomState) -> LedgerEntry | None:
 
 
 def evidence(state: RoomState, label: ContentLabel) -> list[Utterance]:
-    """Return the usable utterances that a label points at; number n is the room's n-th utterance."""
+    """Return the utterances that a label points at and that may back it; number n is the room's n-th utterance."""
     said = list(state.utterances.values())
-    return [said[n - 1] for n in label.evidence if 1 <= n <= len(said) and said[n - 1].usable]
+    return [said[n - 1] for n in label.evidence if 1 <= n <= len(said) and may_back(said[n - 1])]
+
+
+def may_back(utterance: Utterance) -> bool:
+    """Tell whether an utterance may be looked at for a label: it is usable and is not an attempt to instruct the model."""
+    return utterance.usable and not contains_any(utterance.text, utterance.language, "machine")
