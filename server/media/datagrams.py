@@ -175,7 +175,8 @@ class Outbox:
         """Rises with every flush; buffers that were added in an earlier round are free."""
         self.unsent = 0
         """Datagrams that the system did not take: its buffers are full, or it knows no way."""
-        self._lanes: list[Lane] = []
+        self.lanes: list[Lane] = []
+        """Lanes with packets; who appends to an empty `Lane.packets` appends the lane here."""
         self._headers = new_table(MAX_ENTRIES, _HEADER.size)
         self._controls = new_table(MAX_ENTRIES, _CONTROL.size)
         self._vectors = new_table(MAX_ENTRIES * 4, _VECTOR.size)
@@ -185,16 +186,16 @@ class Outbox:
     def add(self, lane: Lane, buffer: Buffer, size: int) -> None:
         """Queue the first `size` bytes of `buffer` for a peer."""
         if not lane.packets:
-            self._lanes.append(lane)
+            self.lanes.append(lane)
         lane.packets.append((buffer, size))
 
     def flush(self) -> None:
         """Send everything that is queued."""
-        lanes = self._lanes
+        lanes = self.lanes
         if not lanes:
             return
         self.round += 1
-        self._lanes = []
+        self.lanes = []
         for lane in lanes:
             packets, lane.packets = lane.packets, []
             if SYSTEM_CALLS is None:

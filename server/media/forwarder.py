@@ -263,7 +263,7 @@ class MediaRoom:
         if member.reported_at:
             sent = 8 * (octets - member.reported_octets) / (at - member.reported_at)
             demand = sum(source.bits_per_second for source in self._sources(peer.member_id))
-            loss = max((s.loss for streams in peer.subscriptions.values() for s in streams if s.packets), default=0.0)
+            loss = _loss(peer)
             member.cap.update(at, sent, demand, peer.estimate, loss)
             self._adapt(peer.member_id, at)
         member.reported_at, member.reported_octets = at, octets
@@ -378,6 +378,17 @@ class MediaRoom:
             if at > before and track.octets >= octets:
                 rate = 0.7 * rate + 0.3 * 8 * (track.octets - octets) / (at - before)
             self._video_rates[member_id] = (at, track.octets, rate)
+
+
+def _loss(peer: Peer) -> float:
+    """Return the share of packets that a peer lost of late, over all its streams, each by its packets."""
+    lost = sent = 0.0
+    for subscription in (s for streams in peer.subscriptions.values() for s in streams):
+        packets = subscription.packets - subscription.judged_packets
+        subscription.judged_packets = subscription.packets
+        lost += packets * subscription.loss
+        sent += packets
+    return lost / sent if sent else 0.0
 
 
 _certificates: list[tuple[compat.Certificate, float]] = []

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from server.media import aiortc_compat as compat
-from server.media.datagrams import OUTBOX, Address, Buffer, Lane, new_buffer, new_length
+from server.media.datagrams import OUTBOX, Address, Lane, new_buffer, new_length
 from server.media.model import Kind
 from server.media.reception import NackTracker, ReceptionStatistics, SourceClock
 from server.media.rtp import (
@@ -44,6 +44,7 @@ LAST_LAYER = 3
 
 _pack_middle = struct.Struct("!BHI").pack_into
 _srtp_protect = compat.srtp_protect
+_outbox = OUTBOX
 
 
 class Subscription:
@@ -103,6 +104,9 @@ class Subscription:
         self.packets = 0
         self.octets = 0
         self.reported_packets = 0
+        """`packets` at the last sender report."""
+        self.judged_packets = 0
+        """`packets` when the loss was last looked at."""
         self.resent = 0
         self.errors = 0
         self.loss = 0.0
@@ -132,6 +136,8 @@ class Subscription:
             self._next_tl0 = (track.vp8.tl0 + self.tl0_shift + 1) & 0xFF
         self.source_started = False
         self.needs_keyframe = self.kind == "video"
+        # What the subscriber reported of a stream that has stopped says nothing about what is sent from now on.
+        self.loss = 0.0
 
     def emit(
         self,
@@ -145,8 +151,13 @@ class Subscription:
         picture: int,
     ) -> None:
         """Send one packet: `number` and `picture` (shift) are this subscriber's, `timestamp` the source's, `marker` 0x80 or 0."""
-        buffer = self._free_buffer()
-        view = buffer.view
+        # This is called for every packet to everyone: calls and attributes cost more here than anything else in the process.
+        used = self._used
+        if self._round != _outbox.round or used == BUFFERS:
+            used = self._next_round()
+        self._used = used + 1
+        buffer = self._buffers[used]
+        c, view, _ = buffer
         _pack_middle(
             view, 1, marker | self.payload_type, number & 0xFFFF, (timestamp + self.timestamp_shift) & 0xFFFFFFFF
         )
@@ -161,26 +172,26 @@ class Subscription:
             shift_vp8(view, start, vp8, picture, self.tl0_shift)
         length = self._length
         length[0] = end
-        if _srtp_protect(self.context, buffer.c, length):
+        if _srtp_protect(self.context, c, length):
             self.errors += 1
             return
-        if self.lane is not None:
-            OUTBOX.add(self.lane, buffer, length[0])
+        lane = self.lane
+        if lane is not None:
+            packets = lane.packets
+            if not packets:
+                _outbox.lanes.append(lane)
+            packets.append((buffer, length[0]))
         else:
             self.send(view[: length[0]], self.address)
         self.packets += 1
         self.octets += end - start
 
-    def _free_buffer(self) -> Buffer:
-        """Return a buffer with the header's template that nothing waits in."""
-        if self._round != OUTBOX.round:
-            self._round, self._used = OUTBOX.round, 0
-        elif self._used == BUFFERS:
-            OUTBOX.flush()
-            self._round, self._used = OUTBOX.round, 0
-        buffer = self._buffers[self._used]
-        self._used += 1
-        return buffer
+    def _next_round(self) -> int:
+        """Make the buffers free, by a flush if packets wait in all of them; returns the first."""
+        if self._round == _outbox.round:
+            _outbox.flush()
+        self._round = _outbox.round
+        return 0
 
     def resend(self, lost: tuple[int, ...], at: float, send_time: bytes) -> None:
         """Send again what the subscriber misses and the ring still has: as RTX (RFC 4588) where negotiated, otherwise as it was."""
@@ -204,7 +215,9 @@ class Subscription:
                 self._emit_rtx(packet, number, found[1], send_time)
 
     def _emit_rtx(self, packet: StoredPacket, number: int, picture: int, send_time: bytes) -> None:
-        buffer = self._free_buffer()
+        _outbox.flush()
+        self._round, self._used = _outbox.round, 0
+        buffer = self._buffers[0]
         view, start = buffer.view, self._header_size
         flags = view[0]
         timestamp = (packet.timestamp + self.timestamp_shift) & 0xFFFFFFFF
@@ -224,8 +237,8 @@ class Subscription:
         if _srtp_protect(self.context, buffer.c, self._length):
             self.errors += 1
         elif self.lane is not None:
-            OUTBOX.add(self.lane, buffer, self._length[0])
-            OUTBOX.flush()
+            _outbox.add(self.lane, buffer, self._length[0])
+            _outbox.flush()
         else:
             self.send(view[: self._length[0]], self.address)
         # The template belongs to the main stream.

@@ -144,8 +144,11 @@ class BandwidthCap:
             failed = at - self._raised_at < 10.0
             self._quiet = min(self.QUIET[1], self._quiet * 2) if failed else self._quiet
             self._raised_at = None
-        lowered = sent * (1 - 0.5 * loss) if estimate is None else min(sent, estimate)
+        # What arrived is what the connection carries; less than that lets its queue drain.
+        lowered = 0.9 * sent * (1 - loss)
+        if estimate is not None:
+            lowered = min(lowered, 0.95 * estimate)
         known = self.bits_per_second
-        self.bits_per_second = max(30_000.0, 0.95 * lowered if known is None else min(known, 0.95 * lowered))
+        self.bits_per_second = max(30_000.0, lowered if known is None else min(known, lowered))
         self._calm_since = at
         self._troubles = 0

@@ -14,46 +14,6 @@ from server.media import MediaConfig, MediaRoom
 from server.media.model import ConnectionChanged, MediaChange
 from transcription.decode import AudioPacket
 
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=15",
-    "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-PAGE = """<!doctype html><script>
-window.join = async (member, slots) => {
-  if (window.pc) window.pc.close();
-  const pc = window.pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
-  const media = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 320, height: 180}});
-  pc.addTransceiver(media.getAudioTracks()[0], {direction: "sendonly"});
-  pc.addTransceiver(media.getVideoTracks()[0], {direction: "sendonly", sendEncodings: [{scalabilityMode: "L1T3"}]});
-  for (let i = 0; i < slots; i++) {
-    pc.addTransceiver("audio", {direction: "recvonly"});
-    pc.addTransceiver("video", {direction: "recvonly"});
-  }
-  pc.ontrack = ({track}) => {
-    const element = document.createElement(track.kind);
-    element.autoplay = true; element.srcObject = new MediaStream([track]); document.body.append(element);
-  };
-  await pc.setLocalDescription();
-  const answer = await (await fetch("/offer/" + member, {method: "POST", body: pc.localDescription.sdp})).text();
-  await pc.setRemoteDescription({type: "answer", sdp: answer});
-};
-window.received = async () => {
-  const found = {frames: 0, samples: 0, energy: 0, lost: 0, freezes: 0};
-  (await window.pc.getStats()).forEach(s => {
-    if (s.type !== "inbound-rtp") return;
-    found.frames += s.framesDecoded || 0;
-    found.samples += s.totalSamplesReceived || 0;
-    found.energy += s.totalAudioEnergy || 0;
-    found.lost += s.packetsLost || 0;
-    found.freezes += s.totalFreezesDuration || 0;
-  });
-  return found;
-};
-</script><body></body>"""
-
 
 class Heard:
     """Everything a room reported, for waiting on conditions instead of on time."""
