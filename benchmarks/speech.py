@@ -144,16 +144,17 @@ def cpu_seconds(process: int) -> float:
 
 
 def load(folder: Path, seconds: float | None) -> list[Clip]:
+    """Return the clips; with `seconds`, short ones that come to about so much."""
     clips: list[Clip] = []
     total = 0.0
     manifest = json.loads((folder / "manifest.json").read_text())
     for entry in manifest["clips"] if isinstance(manifest, dict) else manifest:
         parts = list(read_recording(folder / entry["file"]))
         samples = np.concatenate([part.mean(axis=0) for part in parts]).astype(np.float32)
+        if seconds is not None and len(samples) / RATE > seconds - total + 2:
+            continue
         clips.append(Clip(entry["file"], entry["text"], samples))
         total += len(samples) / RATE
-        if seconds is not None and total >= seconds:
-            break
     return clips
 
 

@@ -189,8 +189,6 @@ class Participant:
         self._drop_partial()
         utterance.ended_at = at
         if boundary.kind == "cut":
-            if utterance.final_id is not None:
-                self._resume(utterance)
             self._begin(boundary.at, at)
         else:
             self._emit(VoiceEnded(self.participant_id, self._voice_started_at, at))

@@ -134,6 +134,16 @@ async def test_a_final_begun_too_early_is_taken_back() -> None:
     assert len(stage.finals) == 1
 
 
+async def test_an_early_final_still_being_read_when_speech_goes_on_serves_as_a_partial() -> None:
+    stage = Stage(delay=0.3)
+    await stage.play(packets(sound(tone(0.6), silence(0.45), tone(1.5), silence(2))), until=7)
+    first, second = [item for item in stage.work.submitted if item.kind == "final"]
+    assert first.item_id not in stage.work.cancelled
+    at, shown = next((at, event) for at, event in stage.events if isinstance(event, Partial))
+    assert shown.tail == by_length(first) and at < 2.0
+    assert stage.finals == [by_length(second)]
+
+
 async def test_an_early_final_that_had_come_serves_as_a_partial() -> None:
     stage = Stage(delay=0.05, reads=lambda item: by_length(item) if item.kind == "final" else None)
     await stage.play(packets(sound(tone(2), silence(0.4), tone(2), silence(2))), until=7)
