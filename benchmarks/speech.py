@@ -4,7 +4,8 @@
 
 DIR holds a manifest.json: a list of {"file", "text", …}. By default ../shared/data/speech where it is there, else the
 project's own fixtures. Each talker is one participant, four to a room; their files follow each other with 1.5 s of
-silence. Beside it, faster-whisper reads the same files offline with the same weights (beam 5).
+silence. Beside it, with the same weights, faster-whisper reads the same files offline (beam 5), and, unless --quick, the
+usual streaming method does (`_streaming_baseline`).
 
 Clocks: *first shown* and *stable* run from the word's end (by alignment), *final* from the end of speech (server voice
 activity). CPU is that of this process (decoding, voice activity, segmenting, and the pacing) and of the workers, per
@@ -30,14 +31,17 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
+from faster_whisper import WhisperModel
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks._streaming_baseline import stream  # noqa: E402
 from server.valkey import EmbeddedValkey  # noqa: E402
 from server.work_streams import RedisWorkQueue  # noqa: E402
 from server.worker import run_worker  # noqa: E402
-from transcription.decode import RATE, AudioPacket, Samples, encode_opus, read_recording  # noqa: E402
+from transcription.decode import RATE, AudioPacket, Decimator, Samples, encode_opus, read_recording  # noqa: E402
+from transcription.models import locate  # noqa: E402
 from transcription.settings import TranscriptionSettings  # noqa: E402
 from transcription.stream import RoomTranscriber  # noqa: E402
 from transcription.utterances import Final, Partial, Revised, StreamEvent, Utterance  # noqa: E402
@@ -183,22 +187,44 @@ def track(clips: Sequence[Clip]) -> list[tuple[int, bytes]]:
     return encode_opus(np.concatenate(parts))
 
 
-def offline(clips: Sequence[Clip], settings: TranscriptionSettings) -> tuple[dict[str, str], float]:
-    """Read each clip with faster-whisper as it comes (beam 5); return texts and CPU-s per audio-s."""
-    from faster_whisper import WhisperModel
-
-    from transcription.decode import Decimator
-    from transcription.models import locate
-
+def reference_model(settings: TranscriptionSettings) -> WhisperModel:
     path = locate(settings.model, settings.cache_dir)
-    model = WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=os.cpu_count() or 1)
+    return WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=os.cpu_count() or 1)
+
+
+def offline(model: WhisperModel, clips: Sequence[Clip]) -> tuple[dict[str, str], float]:
+    """Read each clip with faster-whisper as it comes (beam 5); return texts and CPU-s per audio-s."""
     texts: dict[str, str] = {}
     before = time.process_time()
     for clip in clips:
-        samples = Decimator()(clip.samples[: len(clip.samples) // 3 * 3])
-        segments, _ = model.transcribe(samples, language="en", beam_size=5)
+        segments, _ = model.transcribe(at_16_khz(clip), language="en", beam_size=5)
         texts[clip.file] = " ".join(segment.text for segment in segments)
-    return texts, (time.process_time() - before) / sum(len(clip.samples) / RATE for clip in clips)
+    return texts, (time.process_time() - before) / seconds_of(clips)
+
+
+def streaming(model: WhisperModel, clips: Sequence[Clip]) -> dict[str, float]:
+    """Measure the usual streaming method on the clips, one after another."""
+    pairs: list[tuple[str, str]] = []
+    lags: list[float] = []
+    before = time.process_time()
+    for clip in clips:
+        words = stream(model, at_16_khz(clip), "en")
+        pairs.append((clip.text, "".join(word.text for word in words)))
+        lags += [word.at - word.end for word in words]
+    return {
+        "WER, %": round(word_error_rate(pairs), 2),
+        "committed p50, s": round(percentile(lags, 50), 2),
+        "committed p95, s": round(percentile(lags, 95), 2),
+        "CPU-s per audio-s": round((time.process_time() - before) / seconds_of(clips), 3),
+    }
+
+
+def at_16_khz(clip: Clip) -> Samples:
+    return Decimator()(clip.samples[: len(clip.samples) // 3 * 3])
+
+
+def seconds_of(clips: Iterable[Clip]) -> float:
+    return sum(len(clip.samples) / RATE for clip in clips)
 
 
 def worker_process(url: str, settings: TranscriptionSettings) -> None:
@@ -262,7 +288,7 @@ async def measure(
         lost = sum(room.stats().finals_lost for room in rooms)
         decoding = sum(cpu_seconds(worker) for worker in workers) - before[1]
         took = queue.decode_seconds
-    speech = sum(len(clip.samples) / RATE for clips in lists for clip in clips)
+    speech = sum(seconds_of(clips) for clips in lists)
     live_share = (took["final"] + took["partial"]) / max(sum(took.values()), 1e-9)
     return list(heard.values()), {
         "audio_seconds": speech,
@@ -341,7 +367,10 @@ def main() -> int:
     seconds = 20.0 if chosen.quick else chosen.seconds
     settings = TranscriptionSettings(model=chosen.model)
     clips = load(chosen.folder, 20.0 if chosen.quick else None)
-    texts, offline_cpu = offline(clips, settings)
+    model = reference_model(settings)
+    texts, offline_cpu = offline(model, clips)
+    beside = {} if chosen.quick else streaming(model, clips)
+    del model
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         valkey = EmbeddedValkey(Path(folder))
@@ -374,6 +403,7 @@ def main() -> int:
             "model": chosen.model,
             "workers": chosen.workers,
             "offline CPU-s per audio-s": round(offline_cpu, 3),
+            "LocalAgreement-2 over a growing buffer": beside,
             "runs": rows,
         },
         "aims": {name: f"{word} {limit}" for name, (word, limit) in AIMS.items()},
