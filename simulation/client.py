@@ -51,6 +51,7 @@ from simulation.picture import PictureTrack
 from simulation.speech import Clip, SpeechTrack, Spoken
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
+STEADY_SECONDS = 10.0  # a connection that lasted so long starts over with the first wait
 ANSWER_SECONDS = 15.0
 COME_BACK = ("stopping", "moved")
 MAX_SERVER_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -257,7 +258,7 @@ class Participant:
         attempt = 0
         while self.ended is None:
             await self._paused.wait()
-            before = self.times.connections
+            began = time.monotonic()
             try:
                 url = f"ws{self.server.removeprefix('http')}/ws"
                 async with websockets.connect(
@@ -274,8 +275,9 @@ class Participant:
             finally:
                 await self._lose()
             if self.ended is None:
-                attempt = 0 if self.times.connections > before else attempt + 1
+                attempt = 0 if time.monotonic() - began > STEADY_SECONDS else attempt
                 delay = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                attempt += 1
                 await asyncio.sleep(delay * self._random.uniform(0.8, 1.2))
         self._notice()
 

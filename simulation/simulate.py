@@ -158,6 +158,8 @@ class _Run:
             self.problems.append(f"{name}: {error.message}")
         except TimeoutError:
             self.problems.append(f"{name}: no seat was given in time")
+        except Exception as error:
+            self.problems.append(f"{name}: {error!r}")
 
     async def _join(self, name: str, dice: Random) -> str:
         def want(info: JoinInfo) -> JoinRequest:
