@@ -75,7 +75,11 @@ def plan(mode: str, **privacy: Any) -> Design:
     )
 
 
-def said(n: int, who: str, text: str, start: float, **more: Any) -> Payload:
+BASE = 1_700_000_000.0  # room time at which the room opens
+
+
+def said(n: int, who: str, text: str, after: float, **more: Any) -> Payload:
+    start = BASE + after
     words = tuple(
         Word(text=word, start=start + i * 0.4, end=start + i * 0.4 + 0.3, probability=0.93)
         for i, word in enumerate(text.split())
@@ -125,12 +129,12 @@ def room(mode: str, closed: bool = True, **privacy: Any) -> list[Event]:
             (seat + 0.7, person, PollAnswered(participant_id=person, poll="opening", answers={"trust": seat})),
         ]
     timed += [
-        (10, "system", StageStarted(stage_id="talk", index=0, ends_at=310)),
+        (10, "system", StageStarted(stage_id="talk", index=0, ends_at=BASE + 310)),
         (11, g, HandRaised(participant_id=g)),
-        (12, "system", TurnStarted(participant_id=g, ends_at=60)),
-        (17.2, "system", SpeechEnded(participant_id=g, started_at=12.1, ended_at=16.9)),
+        (12, "system", TurnStarted(participant_id=g, ends_at=BASE + 60)),
+        (17.2, "system", SpeechEnded(participant_id=g, started_at=BASE + 12.1, ended_at=BASE + 16.9)),
         (18, "system", said(1, g, "I work at the harbour, and Tomek knows that", 12.1)),
-        (26, "system", SpeechEnded(participant_id=t, started_at=20.0, ended_at=25.0)),
+        (26, "system", SpeechEnded(participant_id=t, started_at=BASE + 20.0, ended_at=BASE + 25.0)),
         (27, "system", said(2, t, "Thank you, Goodrun. Ingeborg will agree, and Will too", 20.0)),
         (28, "system", UtteranceRevised(utterance_id=f"{t}/2", participant_id=t, text="Thank you, Gudrun. Ingeborg will agree, and Will too", by="refine")),
         (30, w, ChatPosted(message_id="msg-1", participant_id=w, text="gudrun is right, write to me at 5")),
@@ -148,15 +152,15 @@ def room(mode: str, closed: bool = True, **privacy: Any) -> list[Event]:
         (43, g, SafetyAnswered(case_id="cas-1", participant_id=g, verdict="hide")),
         (44, "system", SafetyDecided(case_id="cas-1", verdict="hide", by="group")),
         (50, "system", StageEnded(stage_id="talk", why="time")),
-        (50, "system", StageStarted(stage_id="vote", index=1, ends_at=350)),
+        (50, "system", StageStarted(stage_id="vote", index=1, ends_at=BASE + 350)),
         (51, g, StatementAdded(statement_id="sta-1", participant_id=g, text="Tomek should decide the quota.", supports=(f"{g}/1",))),
         (52, "ai", StatementAdded(statement_id="sta-2", participant_id=None, text="The harbour matters.", supports=(f"{g}/1", "rm2/9"), origin="ai", source_room="room-y")),
         (53.1, g, VoteCast(statement_id="sta-1", participant_id=g, value=1)),
         (54.2, t, VoteCast(statement_id="sta-1", participant_id=t, value=-1)),
         (55.3, a, VoteCast(statement_id="sta-2", participant_id=a, value=1)),
         (55.9, a, VoteCast(statement_id="sta-2", participant_id=a, value=0)),
-        (56, "system", RecordingChanged(participant_id=g, recording=True, file="prt-7f3a-1.ogg", started_at=5)),
-        (56, "system", RecordingChanged(participant_id=w, recording=True, file="prt-c0de-1.ogg", started_at=5)),
+        (56, "system", RecordingChanged(participant_id=g, recording=True, file="prt-7f3a-1.ogg", started_at=BASE + 5)),
+        (56, "system", RecordingChanged(participant_id=w, recording=True, file="prt-c0de-1.ogg", started_at=BASE + 5)),
         (57, "ai", AiCalled(call_id="cal-1", purpose="summary", model="m", prompt="summary-2", prompt_hash="ab", first_seq=1, last_seq=30, output="P1 (prt-7f3a, Gudrun): harbour", latency_ms=9, outcome="ok")),
         (58, "ai", SummaryProposed(summary_id="sum-1", sentences=(Sentence(text="Gudrun named the harbour; Participant 2 agreed.", utterances=(f"{g}/1",), statements=("sta-1",)),), method="model", call_id="cal-1")),
         (59.4, t, SummaryMarked(summary_id="sum-1", participant_id=t, sentence=0, verdict="wrong")),
@@ -166,7 +170,7 @@ def room(mode: str, closed: bool = True, **privacy: Any) -> list[Event]:
     ]  # fmt: skip
     if closed:
         timed.append((70, "system", RoomClosed(reason="finished")))
-    return [Event(seq, 1_700_000_000 + at, actor, payload) for seq, (at, actor, payload) in enumerate(timed, 1)]
+    return [Event(seq, BASE + at, actor, payload) for seq, (at, actor, payload) in enumerate(timed, 1)]
 
 
 def written(events: list[Event]) -> str:
