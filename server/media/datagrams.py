@@ -228,6 +228,7 @@ class Outbox:
             or self._vector_count + length > MAX_ENTRIES * 4
         ):
             self._send()
+            entries = self._entries
         vector = self._vector_count
         vectors = self._vectors
         for place, (buffer, octets) in enumerate(run, vector):
