@@ -13,10 +13,8 @@ import av
 import numpy as np
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
-from simulation import speech
 
 RATE = 16_000
-SPEECH = Path(speech.__file__).parent / "speech"
 
 
 def chromium() -> str | None:
@@ -44,7 +42,7 @@ FLAGS = (
 def samples(clip: str) -> np.ndarray[Any, Any]:
     """Decode a packaged clip to 16 kHz mono."""
     parts = []
-    with av.open(str(SPEECH / clip)) as container:
+    with av.open(clip) as container:
         resampler = av.AudioResampler("s16", "mono", RATE)
         for frame in container.decode(audio=0):
             parts += [out.to_ndarray()[0] for out in resampler.resample(frame)]
