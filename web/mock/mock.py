@@ -248,7 +248,7 @@ async def api(request: web.Request) -> web.Response:
     if path == "/api/deliberations":
         if request.method == "POST":
             return reply(links)
-        return reply([{"id": "demo", "title": d.title, "rooms": 3, "participants": 12, "created_at": time.time() - 86400}])
+        return reply([http.DeliberationInfo(id="demo", title=d.title, question=d.question, created_at=time.time() - 86400, open=True, rooms=3, participants=12, links=links)])
     if path == "/api/designs/check":
         try:
             return reply({"ok": True, "design": parse_design(await request.text()).model_dump(mode="json")})

@@ -1,6 +1,6 @@
 """Take pictures of the client's screens from the mock server, and run axe-core on them where asked. For development only.
 
-    .venv/bin/python web/mock/shots.py 8765 build/shots [name ...]
+    .venv/bin/python web/mock/shots.py 8765 build/shots [--axe] [name[:look] | :look ...]
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ FLAGS = [
     "--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=15", "--disable-gpu",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
 ]
-PORT, OUT, ONLY = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
+PORT, OUT, ONLY = sys.argv[1], Path(sys.argv[2]), [name for name in sys.argv[3:] if name != "--axe"]
+AXE = (Path(__file__).resolve().parent.parent / "node_modules/axe-core/axe.min.js").read_text() if "--axe" in sys.argv else ""
 BASE = f"http://127.0.0.1:{PORT}"
 SIZES = {"wide": (1280, 800), "phone": (360, 740)}
 
@@ -114,6 +115,12 @@ with sync_playwright() as play:
                 over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 if over > 0:
                     print(f"{name} {look}: {over} px too wide")
+                if AXE:
+                    page.evaluate(AXE)
+                    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+                    found = page.evaluate("tags => axe.run({ runOnly: tags })", tags)
+                    for one in found["violations"]:
+                        print(f"{name} {look} axe {one['id']}: {one['help']}", *[node["html"][:160] for node in one["nodes"][:3]], sep="\n    ")
                 page.screenshot(path=str(OUT / f"{name}-{look}.png"), full_page=name in ("consent", "thanks", "lobby", "organise", "review", "outcome"))
             except Exception as error:
                 page.screenshot(path=str(OUT / f"{name}-{look}-failed.png"))

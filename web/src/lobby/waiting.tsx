@@ -18,8 +18,8 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
         <Mark />
         <LanguagePicker />
       </header>
-      <Reconnecting socket={session.socket} />
       <main class="entrance waiting" data-testid="lobby-waiting">
+        <Reconnecting socket={session.socket} />
         <section class="entrance-form">
           <p class="eyebrow">{info?.title}</p>
           <h1 {...screen}>{t('waiting.title')}</h1>

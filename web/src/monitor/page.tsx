@@ -105,14 +105,14 @@ export default function MonitorPage({ id }: { id: string }) {
         </p>
         <LanguagePicker />
       </header>
-      <div>
+      <section aria-label={t('notices')}>
         <Reconnecting socket={monitor.socket} />
         {monitor.notices.value.map((notice) => (
           <p key={notice} class="banner warning">
             {notice}
           </p>
         ))}
-      </div>
+      </section>
       <main class="monitor-main">
         <div class="monitor-head">
           <h1 {...screen}>{t('monitor.title')}</h1>

@@ -52,11 +52,8 @@ export function Room({ session }: { session: Session }) {
   const current = tabs.some((one) => one.id === tab.value) ? tab.value : (tabs[0]?.id ?? 'question');
   return (
     <div class={`room stage-${kind}`} data-testid="room" data-room={view.room_id} data-stage={view.stage?.stage_id ?? ''}>
-      <h1 class="visually-hidden" {...screen}>
-        {view.title}
-      </h1>
       <RoomHeader session={session} view={view} onDialog={setDialog} />
-      <div class="banners">
+      <section class="banners" aria-label={t('notices')}>
         <Reconnecting socket={session.socket} />
         {view.practice && (
           <p class="banner">
@@ -85,8 +82,11 @@ export function Room({ session }: { session: Session }) {
             </button>
           </p>
         )}
-      </div>
+      </section>
       <main class="stage">
+        <h1 class="visually-hidden" {...screen}>
+          {view.title}
+        </h1>
         <Tiles session={session} view={view} />
         <SafetyQuestions session={session} view={view} />
         <Cards session={session} view={view} />

@@ -30,8 +30,8 @@ export function Thanks({ session, info }: { session: Session; info: JoinInfo | n
         <Mark />
         <LanguagePicker />
       </header>
-      <Reconnecting socket={session.socket} />
       <main class="column thanks" data-testid="thanks">
+        <Reconnecting socket={session.socket} />
         <p class="eyebrow">{view.title}</p>
         <h1 {...screen}>{t(removed ? 'thanks.removed' : view.close_reason === 'abandoned' ? 'thanks.abandoned' : 'thanks.title')}</h1>
         <p class="lead">{t(removed ? 'thanks.removed.text' : 'thanks.text')}</p>
