@@ -18,6 +18,7 @@ MIN_SUPPORT = 0.6  # share of a sentence's content words that its sources hold
 MIN_QUOTE_SUPPORT = 0.9  # the same for what stands in quotation marks
 MIN_SOURCE_SUPPORT = 0.2  # a source that holds less of the sentence is no source of it
 _QUOTE = re.compile(r"[“«\"]([^”»\"]*)[”»\"]")
+FIRST_PERSON = ("I", "I'm", "I'd", "I'll", "I've")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
@@ -94,15 +95,24 @@ def _names(state: RoomState, text: str, sources: Sequence[str], said: Sequence[U
             if named and member.participant_id not in speakers and fold_word(part) not in held:
                 return "names somebody it does not cite"
     members = {fold_word(part) for member in state.members.values() for part in tokens(member.name or "")}
-    question = {fold_word(word) for word in tokens(state.plan.question)}
+    known = held | members | {fold_word(word) for word in tokens(state.plan.question)}
+    known_stems = {stem(word, language) for word in known}
     for sentence in sentences(_QUOTE.sub(" ", text)):
-        for word in tokens(sentence)[1:]:
-            known = fold_word(word) in held | members | question or stem(word, language) in {
-                stem(h, language) for h in held
-            }
-            if word[:1].isupper() and word not in ("I", "I'm", "I'd", "I'll", "I've") and not known:
+        words = tokens(sentence)
+        for index, word in enumerate(words):
+            named = word[:1].isupper() and word not in FIRST_PERSON
+            if index == 0:  # every sentence begins with a capital; a name does where a verb of saying follows
+                ordinary = not content_stems(word, language) or _reports(word, language)
+                named = named and len(words) > 1 and _reports(words[1], language) and not ordinary
+            if named and fold_word(word) not in known and stem(word, language) not in known_stems:
                 return "names somebody or something that was not mentioned"
     return ""
+
+
+def _reports(word: str, language: str) -> bool:
+    return fold_word(word) in {
+        fold_word(part) for phrase in language_words(language, "reporting") for part in tokens(phrase)
+    }
 
 
 def _collective(

@@ -31,6 +31,7 @@ MAX_WORDS = 30
 JOIN_SECONDS = 3.0  # a speaker's next utterance within this time goes on with an unfinished sentence
 TOO_SIMILAR = 0.4
 DAMPING = 0.85
+PAUSES = ",.;:…–—-،؛"
 MIN_FITNESS = 0.45  # below this a sentence is talk, not a claim
 _ENDS = re.compile(r"[.!?؟…][\"”’)]*$")
 _STUTTER = re.compile(r"\b(\w+)([ ,]+\1\b)+", re.IGNORECASE)
@@ -142,15 +143,8 @@ def textrank(texts: Sequence[str], languages: Sequence[str]) -> list[float]:
 def clean(text: str, language: str) -> str:
     """Return a sentence without fillers, stutters and lead-ins ("well, I think that …"), with a capital and a full stop."""
     text = _STUTTER.sub(r"\1", text.strip().strip('"“”«»'))
-    openers = sorted((*language_words(language, "lead_in"), *language_words(language, "filler")), key=len, reverse=True)
-    changed = True
-    while changed:
-        changed = False
-        for opener in openers:
-            rest = _without_opener(text, opener)
-            if rest is not None:
-                text, changed = rest, True
-                break
+    while (rest := _without_opener(text, language)) is not None:
+        text = rest
     text = re.sub(
         r"^(?:i (?:dis)?agree|estoy de acuerdo) (?:with|con) \w+(?: (?:that|en que))?[,:]? ",
         "",
@@ -164,12 +158,19 @@ def clean(text: str, language: str) -> str:
     return text if not text or _ENDS.search(text) else text + "."
 
 
-def _without_opener(text: str, opener: str) -> str | None:
-    head = text[: len(opener)]
-    if head.casefold() != opener or count_words(text) <= count_words(opener) + 2:
-        return None
-    rest = text[len(opener) :]
-    return rest.lstrip(" ,.;:…-–—") if rest[:1] in (" ", ",", ".", ";", ":", "…") else None
+def _without_opener(text: str, language: str) -> str | None:
+    """Return the text without its first filler or lead-in, None if it has none or would be left with nothing.
+
+    A word that may carry meaning ("no", "right", "claro") is a filler only where the speaker paused after it.
+    """
+    for kind, pause in (("lead_in", False), ("opener", False), ("filler", True)):
+        for opener in sorted(language_words(language, kind), key=len, reverse=True):
+            if text[: len(opener)].casefold() != opener or count_words(text) <= count_words(opener) + 2:
+                continue
+            rest = text[len(opener) :]
+            if rest[:1] and (rest[0] in PAUSES or (rest[0] == " " and not pause)):
+                return rest.lstrip(" " + PAUSES)
+    return None
 
 
 def _spoken(utterances: Iterable[Utterance]) -> Iterable[Spoken]:

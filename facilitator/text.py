@@ -87,7 +87,8 @@ def content_stems(text: str, language: str) -> frozenset[str]:
     """Return the stems of a text's content words: without stop words, numbers kept."""
     stop = _stop(language)
     words = (word for word in tokens(text) if fold_word(word) not in stop)
-    return frozenset(stem(word, language) for word in words if len(word) > 1 or word.isdigit())
+    stems = (stem(word, language) for word in words if len(word) > 1 or word.isdigit())
+    return frozenset(s for s in stems if s not in stop)
 
 
 def overlap(some: frozenset[str], others: frozenset[str]) -> float:

@@ -114,7 +114,9 @@ def test_a_label_that_rests_on_the_attack_alone_is_not_acted_on(attack: dict[str
 def test_extraction_shows_it_as_the_attackers_words_or_not_at_all(attack: dict[str, str]) -> None:
     room = room_with(attack["text"])
     for item in drafting.extracted(room.state, 5):
-        added = StatementAdded(statement_id="s", participant_id=None, text=item.text, supports=item.supports, origin="ai")
+        added = StatementAdded(
+            statement_id="s", participant_id=None, text=item.text, supports=item.supports, origin="ai"
+        )
         speakers = {room.state.utterances[u].participant_id for u in added.supports}
         if ATTACKER in speakers:
             assert support(item.text, [attack["text"]], "en") == 1.0
