@@ -71,7 +71,15 @@ class Masker:
         self._parts = {
             plain: _Part(plain, phonetic(plain), by, plain in COMMON_WORDS) for plain, by in found.items()
         }
-        self._unspaced = [part for part in self._parts.values() if _NO_SPACES.search(part.plain)]
+        self._by_key: dict[str, list[_Part]] = {}
+        self._by_start: dict[str, list[_Part]] = {}
+        for known in self._parts.values():
+            if _latin(known.plain) and not known.everyday:
+                self._by_key.setdefault(known.key, []).append(known)
+                for start in {known.plain[:1], known.key[:1].upper()}:  # first letters apart from first sounds
+                    self._by_start.setdefault(start, []).append(known)
+        self._attachable = [known for known in self._parts.values() if not _latin(known.plain)]
+        self._unspaced = [known for known in self._parts.values() if _NO_SPACES.search(known.plain)]
         self._near = lru_cache(maxsize=20_000)(self._nearest)
 
     def mask(self, text: str) -> str:
@@ -130,7 +138,7 @@ class Masker:
         if len(joined) < 6 or (not second[0].isupper() and plain(first) in COMMON_WORDS):
             return None
         key = phonetic(joined)
-        return next((p for p in self._parts.values() if len(key) >= 3 and p.key == key and p.plain[0] == joined[0]), None)
+        return next((p for p in self._by_key.get(key, ()) if len(key) >= 3 and p.plain[0] == joined[0]), None)
 
     def _nearest(self, word: str, capital: bool) -> _Part | None:
         exact = plain(word)
@@ -140,9 +148,18 @@ class Masker:
         if exact in COMMON_WORDS:
             return None
         if not _has_case(word):
-            return next((p for p in self._parts.values() if _attached(exact, p.plain)), None)
-        forms = (exact, exact.removesuffix("s"))
-        return next((p for p in self._parts.values() if any(_near(form, p, capital) for form in forms)), None)
+            return next((p for p in self._attachable if _attached(exact, p.plain)), None)
+        for form in dict.fromkeys((exact, exact.removesuffix("s"))):
+            key = phonetic(form)
+            same_sound: list[_Part] = self._by_key.get(key, [])
+            if alike := next((p for p in same_sound if _sounds_like(form, p, capital)), None):
+                return alike
+            if not capital:
+                continue
+            same_start: list[_Part] = self._by_start.get(form[:1], []) + self._by_start.get(key[:1].upper(), [])
+            if close := next((p for p in same_start if _is_close(form, p)), None):
+                return close
+        return None
 
 
 def name_parts(name: str) -> list[str]:
@@ -219,20 +236,19 @@ def replace_spans(text: str, spans: Iterable[Span]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _near(word: str, part: _Part, capital: bool) -> bool:
-    if part.everyday or not _latin(part.plain):
-        return False
+def _sounds_like(word: str, part: _Part, capital: bool) -> bool:
+    """Match a word whose phonetic key is the name's: three consonants at least, or two where it is capitalised."""
     length = min(len(word), len(part.plain))
-    key = phonetic(word)
-    alike = key == part.key and abs(len(word) - len(part.plain)) <= 3
-    if alike and len(key) >= 3 and length >= 4:
-        return True
-    if not capital:
+    if abs(len(word) - len(part.plain)) > 3:
         return False
-    if alike and len(key) >= 2 and length >= 3:
-        return True
+    return (len(part.key) >= 3 and length >= 4) or (capital and len(part.key) >= 2 and length >= 3)
+
+
+def _is_close(word: str, part: _Part) -> bool:
+    """Match a word that is one edit away from a name of four letters, two from seven letters on."""
+    length = min(len(word), len(part.plain))
     limit = 2 if length >= 7 else 1 if length >= 4 else 0
-    return limit > 0 and (word[0] == part.plain[0] or key[:1] == part.key[:1]) and distance(word, part.plain, limit) <= limit
+    return limit > 0 and distance(word, part.plain, limit) <= limit
 
 
 def _attached(word: str, name: str) -> bool:

@@ -207,17 +207,6 @@ class Store:
         """Return a deliberation's rooms, by number."""
         return await self._rooms(t.rooms.c.deliberation_id == deliberation_id)
 
-    async def fingerprint(self, deliberation_id: str) -> tuple[int, int, int]:
-        """Return figures that change when an event is added to a deliberation's rooms, or something in them is erased."""
-        mine = select(t.rooms.c.id).where(t.rooms.c.deliberation_id == deliberation_id)
-        ends = select(func.coalesce(func.sum(t.rooms.c.last_seq), 0)).where(t.rooms.c.deliberation_id == deliberation_id)
-        size = func.coalesce(func.sum(func.length(t.personal.c.data)), 0)
-        kept = select(func.count(), size).where(t.personal.c.room_id.in_(mine))
-        async with self._engines.read() as db:
-            last = await db.scalar(ends)
-            count, characters = (await db.execute(kept)).one()
-        return int(last or 0), int(count), int(characters)
-
     async def open_rooms(self) -> list[RoomRecord]:
         """Return the rooms that have not closed: after a restart, they are folded again."""
         return await self._rooms(t.rooms.c.closed_at.is_(None))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from deliberation.common_words import COMMON_WORDS
 from deliberation.names import Masker, distance, likely_names, name_parts, phonetic
 
 
@@ -103,3 +106,17 @@ def test_near_spellings_sound_alike_or_differ_by_little() -> None:
 def test_other_likely_names_are_flagged_once_and_places_of_the_design_are_not() -> None:
     said = "I met Astrid there. Later Astrid came to Oslo with NATO people. Everyone on Monday, and Gudrun, agreed."
     assert likely_names(said, masker("Gudrun"), ("The mayor of Oslo",)) == ["Astrid"]
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzàéîöüçñøšžاحمدعليИванПётр"
+NAME = st.text(LETTERS, min_size=3, max_size=10).filter(lambda name: not set(name_parts(name)) & COMMON_WORDS)
+AROUND = st.lists(st.sampled_from(sorted(COMMON_WORDS)), max_size=5).map(" ".join)
+CASE = st.sampled_from((str.lower, str.upper, str.title, str))
+
+
+@given(NAME, AROUND, AROUND, CASE, st.sampled_from(("", ",", ".", "?", "'s", "’s", "!")))
+def test_no_name_survives_wherever_and_however_it_is_written(name: str, before: str, after: str, case: type, end: str) -> None:
+    written = case(name)
+    masked = Masker([(name, "*")]).mask(f"{before} {written}{end} {after}")
+    assert "*" in masked
+    assert written not in masked.split() and written + end not in masked.split()
