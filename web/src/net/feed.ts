@@ -48,6 +48,17 @@ export class RoomFeed {
     }
   }
 
+  /** Forget the room: another one will come. */
+  leave(): void {
+    batch(() => {
+      this.view.value = null;
+      this.lastSeq = 0;
+      this.partials.value = {};
+      this.live.value = {};
+      this.slots.value = [];
+    });
+  }
+
   private update(message: Update): void {
     const held = this.view.value;
     const anew = message.from_seq === 0;

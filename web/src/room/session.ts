@@ -165,6 +165,12 @@ export class Session {
         if (this.view.value) await this.join();
         return;
       case 'lobby':
+        if (this.view.value && !this.view.value.practice) {
+          // Between two rounds: the room before is over, and with it its connection.
+          this.peer.value?.close();
+          this.peer.value = null;
+          this.feed.leave();
+        }
         this.lobby.value = message;
         return;
       case 'media.answer':
@@ -176,6 +182,8 @@ export class Session {
         } else if (this.socket.state.value !== 'open') {
           this.refused.value = message;
           this.socket.end();
+        } else if (message.code === 'no_room') {
+          return; // an offer that crossed the move to the lobby
         } else toast(message.hint ? `${message.message} ${message.hint}` : message.message, 'problem');
         return;
       case 'bye':
