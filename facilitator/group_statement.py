@@ -106,11 +106,12 @@ async def candidates(
         last_seq=state.seq,
     )
     answer = await ask(model, question, new_id(), clock)
-    wanted = [" ".join(text.split()) for text in answer.value.statements] if answer.value else []
+    said = answer.value.statements if answer.value else []
+    wanted = list(dict.fromkeys(" ".join(text.split()) for text in said))
     sources = (*views.values(), *(critiques or {}).values(), before.text if before else "")
     good = [
         text
-        for text in dict.fromkeys(wanted)
+        for text in wanted
         if text and count_words(text) <= MAX_WORDS and support(text, sources, state.plan.language) >= MIN_SUPPORT
     ]
     if not good:

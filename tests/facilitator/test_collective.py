@@ -1,0 +1,196 @@
+"""Group statement, cross-pollination, translation, and the steering audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from deliberation.errors import InvalidInput
+from deliberation.events import AI, MemberJoined, StatementAdded, VoteCast
+from facilitator import cross_pollination, group_statement, translation
+from facilitator.audit import audit
+from facilitator.group_statement import Candidate
+from facilitator.llm import ModelFailure
+from tests.facilitator.models import ScriptedModel
+from tests.facilitator.rooms import START, Room
+from tests.facilitator.test_agent import LINES, facilitator, work
+
+A, B, C = (Candidate(letter, f"Text {letter}.") for letter in "abc")
+
+
+def still() -> float:
+    return 0.0
+
+
+def voted_room(**votes: str) -> Room:
+    """A room whose statements are the arguments' names; y, n, p by seat."""
+    room = Room(4, stage=1)
+    values = {"y": 1, "n": -1, "p": 0}
+    for text, cast in votes.items():
+        sentence = text.replace("_", " ").capitalize() + "."
+        room.add(1, StatementAdded(statement_id=text, participant_id=None, text=sentence, origin="ai"))
+        for seat, letter in enumerate(cast, 1):
+            room.add(2, VoteCast(statement_id=text, participant_id=f"p{seat}", value=values[letter]))
+    return room
+
+
+# -- group statement
+
+
+def test_the_schulze_winner_is_chosen_and_dissent_stands_beside_it() -> None:
+    rankings = {
+        "p1": (("a",), ("b",), ("c",)),
+        "p2": (("b",), ("a",), ("c",)),
+        "p3": (("b",), ("c",), ("a",)),
+        "p4": (("c",), ("a",), ("b",)),
+        "p5": (("b",), ("a",), ("c",)),
+    }
+    critiques = {"p1": "It forgets the buses.", "p2": "I like it.", "p4": "The shops are missing.", "p5": " "}
+    chosen = group_statement.choose([A, B, C], rankings, critiques)
+    assert (chosen.winner, chosen.ranked, chosen.first, chosen.last) == (B, 5, 3, 1)
+    assert [(d.participant_id, d.ranked_last) for d in chosen.dissent] == [("p4", True), ("p1", False)]
+
+
+def test_a_tie_goes_to_the_candidate_that_was_put_first() -> None:
+    chosen = group_statement.choose([B, A], {"p1": (("a",), ("b",)), "p2": (("b",), ("a",))})
+    assert chosen.winner == B
+
+
+def test_nobody_can_rank_what_is_not_an_option() -> None:
+    with pytest.raises(InvalidInput):
+        group_statement.choose([A], {"p1": (("z",),)})
+
+
+VIEWS = {"p1": "The centre should be closed to cars.", "p2": "Shops need deliveries in the morning."}
+
+
+async def test_candidates_come_from_everyones_views_and_inventions_are_rejected() -> None:
+    room = Room(2)
+    good = "The centre should be closed to cars, but shops need deliveries in the morning."
+    answer = json.dumps({"statements": [good, "The king must abdicate and pay a golden tribute.", good]})
+    model = ScriptedModel(answer)
+    made = await group_statement.candidates(room.state, VIEWS, model, room.new_id, still)
+    assert [c.text for c in made.candidates] == [good]
+    assert (made.method, made.rejected) == ("model", 1) and made.call is not None
+    sent = json.loads(model.asked[0].user)
+    assert [view["text"] for view in sent["views"]] == list(VIEWS.values())
+    assert "p1" not in model.asked[0].user
+
+
+async def test_a_revision_competes_with_what_it_revises() -> None:
+    room = Room(2)
+    before = Candidate("old", "The centre should be closed to cars.")
+    revised = "The centre should be closed to cars except for deliveries."
+    made = await group_statement.candidates(
+        room.state,
+        VIEWS,
+        ScriptedModel(json.dumps({"statements": [revised]})),
+        room.new_id,
+        still,
+        before=before,
+        critiques={"p2": "Except for deliveries!"},
+    )
+    assert [c.text for c in made.candidates] == [before.text, revised]
+
+
+@pytest.mark.parametrize("model", [None, ScriptedModel(ModelFailure("timeout"))])
+async def test_without_a_usable_model_candidates_come_from_the_votes(model: Any) -> None:
+    room = voted_room(buses_first="yyyy", close_the_centre="yyyn", nothing_at_all="nnny")
+    made = await group_statement.candidates(room.state, VIEWS, model, room.new_id, still)
+    assert made.method == "votes"
+    assert [c.text for c in made.candidates] == ["Buses first. Close the centre.", "Buses first."]
+    assert (made.call is None) is (model is None)
+
+
+# -- cross-pollination
+
+
+def test_the_statement_that_divides_or_stretches_and_is_backed_and_new_is_carried() -> None:
+    receiver = voted_room(close_the_centre_to_cars="yynn", plant_trees_in_the_park="yyyy")
+    other = Room(4, stage=1)
+    for key, text, votes in (
+        ("known", "Close the centre to cars.", "yyyy"),  # known already
+        ("lonely", "Build a monorail over the river.", "ynnn"),  # not backed
+        ("tame", "Plant more trees in the park.", "yyyy"),  # known in other words
+        ("sharp", "Close the centre to delivery vans as well.", "yyyy"),
+    ):
+        other.add(1, StatementAdded(statement_id=key, participant_id=None, text=text, origin="ai"))
+        for seat, letter in enumerate(votes, 1):
+            other.add(2, VoteCast(statement_id=key, participant_id=f"p{seat}", value=1 if letter == "y" else -1))
+    from dataclasses import replace
+
+    source = replace(other.state, room_id="elsewhere")
+    carried = cross_pollination.choose(receiver.state, [receiver.state, source])
+    assert carried is not None and carried.statement.statement_id == "sharp"
+    assert carried.division == 1.0
+    event = carried.added("new")
+    assert (event.origin, event.source_room) == ("carried", "elsewhere")
+    receiver.add(3, event)
+    assert cross_pollination.choose(receiver.state, [source]) is None
+
+
+def test_expected_division_is_half_where_nothing_is_known_of_the_group() -> None:
+    assert cross_pollination.division(Room(3).state, "Build a monorail.") == 0.5
+
+
+# -- translation
+
+
+async def test_translations_keep_order_and_numbers_or_are_left_out() -> None:
+    answer = {"translations": [
+        {"n": 2, "text": "Dos de 40 tiendas."}, {"n": 1, "text": "Hola a todo el mundo."}, {"n": 3, "text": "Treinta."},
+        {"n": 4, "text": "x" * 900},
+    ]}  # fmt: skip
+    originals = ["Hello everybody.", "Two of 40 shops.", "There are 30 of us here.", "Short one."]
+    made = await translation.translate(
+        originals, "es", ScriptedModel(json.dumps(answer)), "c", still, first_seq=1, last_seq=4
+    )
+    assert made.texts == ("Hola a todo el mundo.", "Dos de 40 tiendas.", None, None)
+    assert made.call is not None and made.call.purpose == "translation"
+
+
+async def test_without_a_model_originals_stay() -> None:
+    made = await translation.translate(["Hello."], "es", None, "c", still, first_seq=1, last_seq=1)
+    assert made.texts == (None,) and made.call is None
+
+
+# -- the steering audit
+
+
+async def audited_room() -> Room:
+    room = Room(0)
+    for seat in range(1, 5):
+        segments = {"age": "old" if seat > 2 else "young"}
+        room.add(0, MemberJoined(participant_id=f"p{seat}", seat=seat, name=f"Name{seat}", segments=segments))
+    room.talk([*LINES, *[("p1", "And the centre must get more trees as well, it is far too hot in summer.")] * 40])
+    agent = facilitator(room)
+    for second in range(370, 420):
+        room.add(second, *agent.tick(room.state, START + second), actor=AI)
+    room.start(1, 421)
+    await work(room, agent)
+    return room
+
+
+async def test_rules_and_extraction_treat_everybody_alike_whatever_name_or_seat() -> None:
+    report = await audit((await audited_room()).events)
+    assert report["differences"] == {"names_swapped": [], "positions_swapped": []}
+    assert report["reproduced"] == 1.0 and report["decisions"] > 0
+    assert sum(report["as_it_is"]["prompts"].values()) > 0
+    assert report["as_it_is"]["spoken"]["p1"] > report["as_it_is"]["reused"]["p1"]
+    assert set(report["by_segment"]["age"]) == {"old", "young"}
+    json.dumps(report)
+
+
+async def test_a_model_that_favours_a_seat_is_found_out() -> None:
+    def favours_first_seat(request: Any) -> str:
+        speech = json.loads(request.user)["speech"]
+        mine = [s for s in speech if s["speaker"] == "P1"]
+        key, cite = (
+            ("statements", "supports") if request.schema_name == "StatementDraft" else ("sentences", "utterances")
+        )
+        return json.dumps({key: [{"text": s["text"], cite: [s["n"]]} for s in mine[:1]]})
+
+    report = await audit((await audited_room()).events, ScriptedModel(favours_first_seat))
+    assert report["differences"]["positions_swapped"] != []
