@@ -98,7 +98,6 @@ class Peer:
         self._round_trip = ROUND_TRIP_GUESS
         self._round_trip_known = False
         self._clock_offset: float | None = None
-        self._fir_number = 0
         self._dtls: compat.DtlsSession | None = None
         self._closed = asyncio.Event()
         self._patience: asyncio.Timeout | None = None

@@ -214,11 +214,6 @@ def picture_loss(ssrc: int, media_ssrc: int) -> bytes:
     return _packet(PSFB, FMT_PLI, struct.pack("!II", ssrc, media_ssrc))
 
 
-def full_intra_request(ssrc: int, media_ssrc: int, number: int) -> bytes:
-    """Write a FIR; `number` rises with every new request (RFC 5104, section 4.3.1)."""
-    return _packet(PSFB, FMT_FIR, struct.pack("!IIIB3x", ssrc, 0, media_ssrc, number & 0xFF))
-
-
 def nack(ssrc: int, media_ssrc: int, lost: Sequence[int]) -> bytes:
     """Write a generic NACK of 16-bit sequence numbers that are in rising order (modulo 65536)."""
     pairs: list[list[int]] = []

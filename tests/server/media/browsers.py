@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
+import pytest
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -92,6 +95,11 @@ async def pages(
                 link.transport.close()
 
 
+def received(page: Page) -> Callable[[], Awaitable[Any]]:
+    """Return a reader of what a page has received."""
+    return lambda: page.evaluate("received()")
+
+
 async def member(browser: Browser, url: str, name: str, slots: int) -> Page:
     page = await browser.new_page()
     await page.goto(url)
@@ -99,9 +107,15 @@ async def member(browser: Browser, url: str, name: str, slots: int) -> Page:
     return page
 
 
-async def decodes(page: Page, frames: int, beyond: int = 0) -> None:
-    await page.wait_for_function(
-        f"async () => {{ const r = await received(); return r.frames > {beyond + frames} && r.samples > 24000; }}",
-        timeout=20_000,
-        polling=200,
-    )
+async def decodes(received: Callable[[], Awaitable[Any]], frames: int, beyond: int = 0, seconds: float = 30.0) -> None:
+    """Wait until a browser has decoded so many more frames, and half a second of sound."""
+    found: Any = None
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                found = await received()
+                if found["frames"] >= beyond + frames and found["samples"] > 24_000:
+                    return
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        pytest.fail(f"not decoded: {found}")

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from server.media import QualityChanged
-from tests.server.media.browsers import CHROMIUM, decodes, member, pages
+from tests.server.media.browsers import CHROMIUM, decodes, member, pages, received
 from tests.server.media.clients import media_room, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="Chromium is not installed")]
@@ -20,8 +20,8 @@ async def test_a_call_holds_while_packets_are_lost_both_ways(loss: float) -> Non
     async with media_room() as (room, _), pages(room, links) as (browser, url):
         ada = await member(browser, url, "ada", 1)
         ben = await member(browser, url, "ben", 1)
-        await decodes(ada, 5)
-        await decodes(ben, 5)
+        await decodes(received(ada), 5)
+        await decodes(received(ben), 5)
         before = await ben.evaluate("received()")
         # The network is real here, so that time is, too.
         await asyncio.sleep(6)
@@ -43,8 +43,8 @@ async def test_a_member_with_a_narrow_line_keeps_the_sound_while_others_keep_the
         ada = await member(browser, url, "ada", 2)
         ben = await member(browser, url, "ben", 2)
         cy = await member(browser, url, "cy", 2)
-        await decodes(ben, 10)
-        await decodes(cy, 10)
+        await decodes(received(ben), 10)
+        await decodes(received(cy), 10)
         await until(lambda: any(isinstance(c, QualityChanged) and c.member_id == "ada" for c in heard.changes), 30)
         seen = await ben.evaluate("received()")
         # Within a few seconds the line is left to the sound.
@@ -57,7 +57,7 @@ async def test_a_member_with_a_narrow_line_keeps_the_sound_while_others_keep_the
                 break
         else:
             pytest.fail("the sound did not recover")
-        await decodes(ben, 10, seen["frames"])
+        await decodes(received(ben), 10, seen["frames"])
         changed = {c.member_id for c in heard.changes if isinstance(c, QualityChanged)}
         assert changed == {"ada"}
         assert all(c.why == "connection" for c in heard.changes if isinstance(c, QualityChanged) and c.level != "full")
