@@ -12,6 +12,7 @@ import { Refusal } from './errors';
 
 const PROTOCOL = 1;
 const COMMAND_TIMEOUT_MS = 15_000;
+const WELCOME_TIMEOUT_MS = 10_000;
 
 /** Seconds that the server's clock is ahead of this one. */
 export const clockOffset = signal(0);
@@ -64,6 +65,7 @@ export class Socket {
     socket.onopen = () => this.post({ type: 'hello', protocol: PROTOCOL, ...this.hello() });
     socket.onmessage = (event) => this.socket === socket && this.receive(JSON.parse(String(event.data)) as ServerMessage);
     socket.onclose = () => this.socket === socket && this.lost();
+    this.retryTimer = setTimeout(() => this.socket === socket && this.state.value === 'connecting' && this.lost(), WELCOME_TIMEOUT_MS);
   }
 
   /** Leave for good; `retry` would come back. */
@@ -94,6 +96,7 @@ export class Socket {
     switch (message.type) {
       case 'welcome':
         this.attempt = 0;
+        clearTimeout(this.retryTimer);
         clockOffset.value = message.server_time - Date.now() / 1000;
         this.heartbeat(message.heartbeat_seconds);
         this.state.value = 'open';

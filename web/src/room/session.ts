@@ -37,6 +37,7 @@ export class Session {
   readonly over = computed(() => this.gone.value || (this.done.value && !this.view.value?.practice));
   readonly inRoom = computed(() => this.view.value != null && !this.done.value && !this.gone.value);
   readonly removed = signal(false);
+  private readonly roomId = computed(() => (this.inRoom.value ? this.view.value?.room_id : undefined));
 
   private welcome: Welcome | null = null;
   private takeover = false;
@@ -60,9 +61,11 @@ export class Session {
       void this.join();
     };
     effect(() => {
+      // Told again in every room and on every socket: the server keeps it with the seat's connection.
       const microphone = this.devices.tracks.audio.value !== null && !this.devices.muted.value;
       const camera = this.devices.tracks.video.value !== null;
-      if (this.socket.state.value === 'open') this.socket.send({ type: 'media.state', microphone, camera });
+      const room = this.roomId.value;
+      if (this.socket.state.value === 'open' && room) this.socket.send({ type: 'media.state', microphone, camera });
     });
     effect(() => {
       if (this.over.value) this.hangUp();
