@@ -32,6 +32,11 @@ class Attendee(Protocol):
         """The participant's id, None for others."""
         ...
 
+    @property
+    def devices(self) -> tuple[bool, bool]:
+        """Whether microphone and camera are on, as last told; a page may tell before it has a room."""
+        ...
+
     def send(self, message: ServerMessage) -> None:
         """Queue a message; never blocks. A slow attendee loses ephemeral messages, then the socket."""
         ...

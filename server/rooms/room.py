@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 INBOX = 1000  # requests waiting; beyond it commands are refused (`room_busy`) and the room's own work waits
 TICK_SECONDS = 1.0
-WIND_UP_SECONDS = 8.0
+WIND_UP_SECONDS = 6.0
 MAX_FOLLOW_UPS = 20  # events that clocks and rules may chain onto one request
 
 
@@ -151,10 +151,12 @@ class Room:
             presence = self.attendance.of(attendee.participant_id, moment)
             presence.sockets += 1
             presence.seen_at = moment
+            presence.microphone, presence.camera = attendee.devices
         viewer = _Viewer(attendee)
         self._viewers.append(viewer)
         self._show(viewer, self.events[last_seq:] if 0 < last_seq <= len(self.events) else [])
         attendee.send(Live(members=dict(self.attendance.view(self.state))))
+        self.tell_live()
         self._nudge()
 
     def detach(self, attendee: Attendee) -> None:
@@ -345,15 +347,17 @@ class Room:
     async def _wind_up(self, beside: Sequence[asyncio.Task[None]]) -> None:
         """Once the room is over, flush and free its parts; the last words come in through the inbox meanwhile."""
         await self._over.wait()
-        for part in self.parts:
-            try:
-                async with asyncio.timeout(WIND_UP_SECONDS):
-                    await part.close()
-            except Exception:
-                metrics.FAILURES.labels(part=type(part).__name__).inc()
-                log.exception("a part of the room did not close", room=self.room_id, part=type(part).__name__)
+        await asyncio.gather(*(self._close(part) for part in self.parts))
         for task in beside[: len(self.parts)] if not self._closing.is_set() else beside:
             task.cancel()
+
+    async def _close(self, part: Part) -> None:
+        try:
+            async with asyncio.timeout(WIND_UP_SECONDS):
+                await part.close()
+        except Exception:
+            metrics.FAILURES.labels(part=type(part).__name__).inc()
+            log.exception("a part of the room did not close", room=self.room_id, part=type(part).__name__)
 
     async def _guard(self, run: Callable[[], Any], name: str) -> None:
         """Run something beside the room; when it fails, say so and start it again after a moment."""

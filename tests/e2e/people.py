@@ -126,7 +126,7 @@ async def person(playwright: Playwright, name: str, audio: Path | None, *flags: 
     """Start a browser for somebody who speaks with the given file."""
     arguments = [*FLAGS, *flags]
     if audio is not None:
-        arguments += ["--use-fake-device-for-media-stream=fps=10", f"--use-file-for-fake-audio-capture={audio}"]
+        arguments += ["--use-fake-device-for-media-stream=fps=5", f"--use-file-for-fake-audio-capture={audio}"]
     browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
     made = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
     page = await made.new_page()

@@ -53,7 +53,8 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         for index, name in enumerate(NAMES):
             clips = library[name].clips[:1]
             audio = speech_file(tmp_path / f"{name}.wav", [str(c.path) for c in clips], 6 + 13 * index, 2, 60 - 13 * index)
-            someone = await person(playwright, name, audio)
+            size = {"width": 1280, "height": 800} if index == 0 else {"width": 720, "height": 520}
+            someone = await person(playwright, name, audio, viewport=size)
             someone.said = " ".join(c.text for c in clips)
             people.append(someone)
         join = server.links["join"]
@@ -117,6 +118,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         for name in NAMES:
             await expect(monitor.page.get_by_test_id("monitor-room").first).to_contain_text(name)
         await monitor.shot(shots, "monitor")
+        await monitor.close()
         people.pop()
 
         # moving on together, voting, counted alike for all

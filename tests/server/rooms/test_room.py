@@ -42,6 +42,7 @@ class Viewer:
         self.role = role
         self.participant_id = participant_id
         self.member_id = participant_id or "f-1"
+        self.devices = (True, False)
         self.messages: list[ServerMessage] = []
         self._log = log
 
