@@ -20,7 +20,7 @@ import structlog
 from deliberation.design import Design
 from deliberation.equity import gini, spoken_seconds
 from deliberation.errors import ParleyError
-from deliberation.outcomes import registry, report
+from deliberation.outcomes import report
 from deliberation.outcomes.disclosure import MINIMUM, public
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
 from deliberation.outcomes.record import Record
@@ -91,8 +91,13 @@ class OutcomeBook:
 def parameters_for(method: str, design: Design, record: Record, voters: int) -> dict[str, Any]:
     """Return the parameters that a deliberation's design implies, by method; all others are the method's own defaults.
 
-    Agreement is compared by the first self-reported segment that people are balanced by; a slate has as many seats as leave five people to each.
+    A person counts for the opinion map with as many votes as half of the voters have, at most Polis's seven: nobody can vote on what other
+    groups saw. Agreement is compared by the first self-reported segment that people are balanced by. A slate has as many seats as leave five
+    people to each.
     """
+    if method == "opinion-groups":
+        cast = Counter(j.participant for j in {(j.participant, j.item): j for j in record.judgements if j.kind == "vote"}.values())
+        return {"min_votes": max(1, min(7, int(median(cast.values())))) if cast else 7}
     if method == "agreement":
         asked = [*design.groups.balance_by, *design.segments]
         known = {key for person in record.participants for key in person.segments}
@@ -107,6 +112,9 @@ def _compute(
     version: Version, deliberation: DeliberationRecord, rooms: tuple[RoomRecord, ...], people: tuple[ParticipantRecord, ...],
     logs: Sequence[Any], key: bytes,
 ) -> Computed:  # fmt: skip
+    # Here, since scikit-learn and SciPy take seconds to load, which a server's start has not.
+    from deliberation.outcomes import registry
+
     design = deliberation.design
     names = {p.participant_id: p.name for p in people}
     erased = design.privacy.on_withdraw == "erase"
