@@ -12,7 +12,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from deliberation.errors import NotAllowed
+from deliberation.errors import NotAllowed, NotFound
 from server.http import api, downloads, outcomes, pages
 from server.http.auth import Link, bearer
 from server.http.keys import AUTH, OUTCOMES, STORE
@@ -153,13 +153,16 @@ async def _check_scope(request: web.Request, route: Guarded, link: Link) -> None
     if route.scope == "server" or link.role == "admin":
         return
     store, named = request.app[STORE], request.match_info["id"]
-    if route.scope == "participant" and link.role == "participant":
-        mine = named == link.participant_id
-    elif route.scope == "participant":
-        mine = named in {p.participant_id for p in await store.participants(link.deliberation_id or "")}
-    elif route.scope == "room":
-        mine = named in {r.room_id for r in await store.rooms(link.deliberation_id or "")}
-    else:
-        mine = link.opens(named)
+    try:
+        if route.scope == "participant" and link.role == "participant":
+            mine = named == link.participant_id
+        elif route.scope == "participant":
+            mine = link.opens((await store.participant(named)).deliberation_id)
+        elif route.scope == "room":
+            mine = link.opens(await store.deliberation_of(named))
+        else:
+            mine = link.opens(named)
+    except NotFound:
+        mine = False
     if not mine:
         raise NotAllowed("not_in_scope", "This link does not open that.")

@@ -203,6 +203,13 @@ class Store:
             raise NotFound("no_such_room", "There is no such room.")
         return rooms[0]
 
+    async def deliberation_of(self, room_id: str) -> str:
+        """Return the id of a room's deliberation. Raises `NotFound`."""
+        row = await self._one(select(t.rooms.c.deliberation_id).where(t.rooms.c.id == room_id))
+        if row is None:
+            raise NotFound("no_such_room", "There is no such room.")
+        return str(row["deliberation_id"])
+
     async def rooms(self, deliberation_id: str) -> list[RoomRecord]:
         """Return a deliberation's rooms, by number."""
         return await self._rooms(t.rooms.c.deliberation_id == deliberation_id)
