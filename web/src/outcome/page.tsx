@@ -1,27 +1,36 @@
-/** The public outcome: what every method found over all groups, as tables, with what is needed to compute it again. */
+/** The public outcome: what the groups found together, each number opening onto what it rests on, and how to compute it again. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { maybe, t } from '../i18n';
-import { getJson } from '../net/api';
+import { download, getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
+import type { OutcomeResult, Outcomes } from '../protocol/types';
 import { Mark, useScreen } from '../ui/controls';
+import { Icon } from '../ui/icons';
 import { LanguagePicker } from '../ui/language';
-import { Figures, type Json, Texts, words } from './figures';
+import { toast } from '../ui/toast';
+import { type Agreement, type Ballots, type Bridging, type Change, type Found, found as read, type OpinionGroups, type Slate } from './data';
+import { Figures, type Json, words } from './figures';
+import { AgreementSection, AllStatements, BallotsSection, BridgingSection, ChangeSection, OpinionGroupsSection, SlateSection } from './sections';
 import './outcome.css';
-
-type Fields = Record<string, Json>;
 
 export default function OutcomePage({ id }: { id: string }) {
   const [token] = useState(() => linkToken(`outcome.${id}`));
-  const [found, setFound] = useState<Json | null>(null);
+  const [outcomes, setOutcomes] = useState<Outcomes | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const screen = useScreen(t('outcomes.title'));
+  const base = `/api/deliberations/${encodeURIComponent(id)}`;
   useEffect(() => {
-    getJson<Json>(`/api/deliberations/${encodeURIComponent(id)}/outcomes`, token)
-      .then(setFound)
+    getJson<Outcomes>(`${base}/outcomes`, token)
+      .then(setOutcomes)
       .catch((error: unknown) => setProblem(sentence(error)));
+    // On paper nothing can be unfolded.
+    const unfold = () => document.querySelectorAll('details').forEach((one) => (one.open = true));
+    addEventListener('beforeprint', unfold);
+    return () => removeEventListener('beforeprint', unfold);
   }, []);
-  const { head, results } = parts(found);
+  const found = outcomes && read(outcomes);
   return (
     <div class="page">
       <header class="topbar">
@@ -30,58 +39,117 @@ export default function OutcomePage({ id }: { id: string }) {
       </header>
       <main class="outcome" data-testid="outcome">
         <p class="eyebrow">{t('outcomes.title')}</p>
-        <h1 dir="auto" {...screen}>{typeof head['title'] === 'string' ? head['title'] : t('outcomes.title')}</h1>
-        {typeof head['question'] === 'string' && <p class="question" dir="auto">{head['question']}</p>}
+        <h1 {...screen} dir="auto">
+          {outcomes?.title ?? t('outcomes.title')}
+        </h1>
+        {outcomes && (
+          <p class="question" dir="auto">
+            {outcomes.question}
+          </p>
+        )}
         {problem && <p class="problem">{problem}</p>}
-        {!problem && found === null && <p class="muted">{t('loading')}</p>}
-        <Texts.Provider value={texts(head)}>
-        {found !== null && results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
-        <Figures value={Object.fromEntries(Object.entries(head).filter(([key]) => key !== 'title' && key !== 'question' && key !== 'id' && key !== 'statements'))} depth={1} />
-        {results.map((result, index) => (
-          <Method key={index} result={result} />
+        {!problem && !outcomes && <p class="muted">{t('loading')}</p>}
+        {found && <Facts outcomes={found.outcomes} />}
+        {found?.outcomes.results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
+        {found?.outcomes.results.map((result) => (
+          <Method key={result.method} found={found} result={result} />
         ))}
-        </Texts.Provider>
+        {found && <Check found={found} base={base} token={token} />}
       </main>
     </div>
   );
 }
 
-function Method({ result }: { result: Fields }) {
-  const method = typeof result['method'] === 'string' ? result['method'] : '';
-  const envelope = ['version', 'seed', 'input_hash', 'parameters', 'derived_from'].filter((key) => result[key] != null);
-  const shown = 'figures' in result ? (result['figures'] ?? null) : Object.fromEntries(Object.entries(result).filter(([key]) => key !== 'method' && !envelope.includes(key)));
+function Facts({ outcomes }: { outcomes: Outcomes }) {
+  const facts = [
+    [t('outcomes.people'), outcomes.people],
+    [t('outcomes.rooms'), outcomes.rooms],
+    [t('outcomes.rounds'), outcomes.rounds],
+    [t('outcomes.statements'), outcomes.items.filter((item) => item.kind === 'statement').length],
+  ] as const;
   return (
-    <section class="method" data-testid="outcome-method" data-method={method}>
-      <h2>{maybe(`method.name.${method}`) ?? words(method)}</h2>
-      {maybe(`method.about.${method}`) && <p class="hint">{maybe(`method.about.${method}`)}</p>}
-      <Figures value={shown} depth={2} />
+    <>
+      <dl class="outcome-facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {outcomes.rooms_open > 0 && <p class="note">{t('outcomes.stillOpen', { n: outcomes.rooms_open })}</p>}
+      <p class="hint">{t(outcomes.full ? 'outcomes.full' : 'outcomes.public', { n: outcomes.minimum })}</p>
+    </>
+  );
+}
+
+function Method({ found, result }: { found: Found; result: OutcomeResult }) {
+  const figures = result.figures as unknown;
+  const shown: Record<string, () => ComponentChildren> = {
+    'opinion-groups': () => <OpinionGroupsSection found={found} figures={figures as OpinionGroups} />,
+    agreement: () => <AgreementSection found={found} figures={figures as Agreement} />,
+    bridging: () => <BridgingSection found={found} figures={figures as Bridging} />,
+    slate: () => <SlateSection found={found} figures={figures as Slate} />,
+    ballots: () => <BallotsSection found={found} figures={figures as Ballots} />,
+    change: () => <ChangeSection found={found} figures={figures as Change} />,
+  };
+  const about = maybe(`method.about.${result.method}`);
+  return (
+    <section class="method" data-testid="outcome-method" data-method={result.method}>
+      <h2>{maybe(`method.name.${result.method}`) ?? words(result.method)}</h2>
+      {about && <p class="hint">{about}</p>}
+      {shown[result.method]?.() ?? <Figures value={figures as Json} depth={2} />}
       <details class="envelope">
         <summary>{t('outcomes.again')}</summary>
-        <Figures value={Object.fromEntries(envelope.map((key) => [key, result[key] ?? null]))} depth={3} />
+        <Figures value={{ version: result.version, seed: result.seed, input_hash: result.input_hash, parameters: result.parameters as Json }} depth={3} />
       </details>
     </section>
   );
 }
 
-/** The words of the statements by their ids. */
-function texts(head: Fields): ReadonlyMap<string, string> {
-  const list = Array.isArray(head['statements']) ? head['statements'] : [];
-  return new Map(list.flatMap((one) => (typeof one === 'object' && one !== null && !Array.isArray(one) && typeof one['id'] === 'string' && typeof one['text'] === 'string' ? [[one['id'], one['text']] as const] : [])));
+/** Everything a sceptic needs: the statements, the process card, and with a researcher's link the record itself. */
+function Check({ found, base, token }: { found: Found; base: string; token: string | null }) {
+  const { outcomes } = found;
+  const files = [
+    ['card', `${base}/process-card?format=md`, 'process-card.md'],
+    ...(outcomes.full
+      ? ([
+          ['record', `${base}/record`, 'record.json'],
+          ['run', `${base}/run-report?format=md`, 'run-report.md'],
+          ['votes', `${base}/polis/votes.csv`, 'votes.csv'],
+        ] as const)
+      : []),
+  ] as ReadonlyArray<readonly ['card' | 'record' | 'run' | 'votes', string, string]>;
+  const refused = Object.entries(outcomes.refused);
+  return (
+    <section class="method">
+      <h2>{t('outcomes.check')}</h2>
+      <p>{t('outcomes.check.text')}</p>
+      <AllStatements found={found} />
+      <p class="buttons">
+        {files.map(([what, path, name]) => (
+          <button
+            key={what}
+            type="button"
+            class="button small"
+            data-testid={`download-${what}`}
+            onClick={() => void download(path, token, name).catch((error: unknown) => toast(sentence(error), 'problem'))}
+          >
+            <Icon name="download" />
+            {t(`outcomes.file.${what}`)}
+          </button>
+        ))}
+      </p>
+      {refused.length > 0 && (
+        <dl class="refused">
+          {refused.map(([method, why]) => (
+            <div key={method}>
+              <dt>{maybe(`method.name.${method}`) ?? words(method)}</dt>
+              <dd class="muted">{why}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </section>
+  );
 }
-
-/** Split whatever the server answers into results of methods and what stands beside them. */
-function parts(found: Json | null): { head: Fields; results: Fields[] } {
-  const isFields = (value: Json | undefined): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (Array.isArray(found)) return { head: {}, results: found.filter(isFields) };
-  if (!isFields(found ?? undefined)) return { head: {}, results: [] };
-  const fields = found as Fields;
-  for (const key of ['results', 'outcomes', 'methods']) {
-    const list = fields[key];
-    if (!list) continue;
-    const head = Object.fromEntries(Object.entries(fields).filter(([name]) => name !== key));
-    if (Array.isArray(list)) return { head, results: list.filter(isFields) };
-    if (isFields(list)) return { head, results: Object.entries(list).map(([method, value]) => ({ method, ...(isFields(value) ? value : { figures: value }) })) };
-  }
-  return { head: fields, results: [] };
-}
-
