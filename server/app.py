@@ -1,6 +1,6 @@
 """The composition root: the only place that chooses implementations and puts a server together.
 
-`serve` runs one node until it is told to stop. Order matters: storage before rooms, rooms before the port opens (people must not meet a server
+`serve` runs one node until it is told to stop (server/nodes.py runs several). Order matters: storage before rooms, rooms before the port opens (people must not meet a server
 that does not know them yet), and the reverse at the end, within ten seconds.
 """
 
@@ -33,14 +33,16 @@ from server.http.routes import setup_routes
 from server.http.security import MAX_BODY_BYTES, middlewares
 from server.ids import new_id
 from server.parts import database_url, media_config, transcription_settings
+from server.peers import Peers, inner_application
 from server.rooms.hearing import Hearing
 from server.rooms.media import RoomMedia
+from server.rooms.placement import Placement
 from server.rooms.recording import Recording
 from server.rooms.registry import Registry
 from server.rooms.room import Room
 from server.settings import Settings
 from server.signalling.handlers import Handlers
-from server.signalling.session import HANDLERS
+from server.signalling.session import HANDLERS, RELAY, Session
 from server.storage.store import Store
 from server.valkey import EmbeddedValkey
 from server.work_streams import RedisWorkQueue
@@ -48,8 +50,16 @@ from transcription.decode import AudioPacket
 
 log = structlog.get_logger()
 
-STOP_SECONDS = 8.0
+STOP_SECONDS = 6.0
 WEB_DIR = Path(__file__).parents[1] / "web" / "dist"
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a node is given that is one of several of `parley serve --nodes`: its name, and the public port's socket, which all share."""
+
+    node_id: str
+    listening: socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,18 @@ def bind(settings: Settings) -> socket.socket:
     return taken
 
 
+def _bind_inner(settings: Settings) -> socket.socket:
+    """Take a free port for the other nodes."""
+    family = socket.AF_INET6 if ":" in settings.node_host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        taken.bind((settings.node_host, 0))
+    except OSError as error:
+        taken.close()
+        raise Unavailable("cannot_listen", f"Cannot listen on {settings.node_host}: {error.strerror}.") from None
+    return taken
+
+
 def base_url(settings: Settings, port: int) -> str:
     """Return how browsers reach this server."""
     if settings.public_url:
@@ -109,13 +131,17 @@ async def serve(
     designs: Sequence[Design],
     stop: asyncio.Event,
     on_ready: Callable[[Ready], None] = lambda _: None,
+    among: Among | None = None,
 ) -> None:
-    """Run a node until `stop` is set. Raises `ParleyError` where it cannot start."""
-    listening = bind(settings)
+    """Run a node until `stop` is set. Raises `ParleyError` where it cannot start.
+
+    With an operator's Redis there may be other nodes, on this machine (`among`) or on others: rooms are shared out among all.
+    """
+    listening = among.listening if among else bind(settings)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
-            redis_url = await stack.enter_async_context(_redis(settings))
+            redis_url = await stack.enter_async_context(live_bus(settings))
             store = await Store.open(database_url(settings), settings.data_dir / "audio")
             stack.push_async_callback(store.close)
             token, fresh = admin_token(settings)
@@ -128,6 +154,15 @@ async def serve(
             port = listening.getsockname()[1]
             url = base_url(settings, port)
             local = f"{'https' if settings.tls == 'auto' else 'http'}://127.0.0.1:{port}"
+
+            placement, inner = Placement.alone(), None
+            if settings.redis_url is not None:
+                inner = _bind_inner(settings)
+                host, inner_port = inner.getsockname()[:2]
+                node_url = f"http://{f'[{host}]' if ':' in host else host}:{inner_port}"
+                placement = Placement(bus, among.node_id if among else new_id(), node_url, lambda: registry.load)
+            node_key = await store.secret("node-key")
+            peers = await stack.enter_async_context(Peers(placement, node_key))
 
             async def start_partner(participant_id: str, deliberation_id: str) -> None:
                 token = await auth.issue("participant", deliberation_id, participant_id, days=1)
@@ -155,7 +190,15 @@ async def serve(
                 return media
 
             health = Health(bus, work)
-            registry = Registry(store, equip, start_partner)
+            registry = Registry(
+                store,
+                equip,
+                start_partner,
+                placement,
+                peers,
+                None if placement.is_alone else bus,
+                settings.nodes if among else 1,
+            )
             handlers = Handlers(registry, auth.verify, lambda: ice.ice_servers(settings, now()))
             app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares(settings))
             app[keys.SETTINGS] = settings
@@ -167,12 +210,24 @@ async def serve(
             app[keys.WEB_DIR] = WEB_DIR
             app[keys.READY] = health.problems
             app[HANDLERS] = handlers
+            if not placement.is_alone:
+                app[RELAY] = peers.relay
             setup_routes(app)
+
+            async def serve_relayed(page: web.WebSocketResponse) -> None:
+                await Session(page, settings.messages_per_second).run(handlers)
+
+            if inner is not None:
+                inside = inner_application(node_key, registry.calls, serve_relayed)
+                inner_runner = web.AppRunner(inside, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+                await inner_runner.setup()
+                stack.push_async_callback(inner_runner.cleanup)
+                await web.SockSite(inner_runner, inner, backlog=256).start()
 
             links = {}
             for design in designs:
-                await _ensure(store, design)
-                links[design.id] = await _links(auth, design.id, url)
+                await ensure(store, design)
+                links[design.id] = await standing_links(auth, design.id, url)
 
             async with asyncio.TaskGroup() as group:
                 rooms_ready = asyncio.Event()
@@ -184,7 +239,7 @@ async def serve(
                         group.create_task(children.keep_running(["server", "worker"], environment, settings.workers))
                     )
                 await rooms_ready.wait()
-                runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+                runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
                 await runner.setup()
                 context = tls.self_signed(settings.data_dir / "tls") if settings.tls == "auto" else None
                 await web.SockSite(runner, listening, ssl_context=context, backlog=256).start()
@@ -196,9 +251,9 @@ async def serve(
                     async with asyncio.timeout(STOP_SECONDS):
                         await asyncio.shield(rooms)
                 rooms.cancel()
-                await runner.cleanup()
                 for task in beside:
                     task.cancel()
+                await runner.cleanup()
     finally:
         listening.close()
 
@@ -217,7 +272,7 @@ def worker_environment(settings: Settings, redis_url: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _redis(settings: Settings) -> AsyncIterator[str]:
+async def live_bus(settings: Settings) -> AsyncIterator[str]:
     """Give the operator's Redis, or an embedded Valkey that is kept running."""
     if settings.redis_url:
         yield settings.redis_url
@@ -260,7 +315,7 @@ class Health:
             await asyncio.sleep(2)
 
 
-async def _links(auth: Auth, deliberation_id: str, url: str) -> dict[str, str]:
+async def standing_links(auth: Auth, deliberation_id: str, url: str) -> dict[str, str]:
     """Return a deliberation's standing links, made when first asked for."""
     page = f"{url}/d/{deliberation_id}"
     return {
@@ -271,7 +326,7 @@ async def _links(auth: Auth, deliberation_id: str, url: str) -> dict[str, str]:
     }
 
 
-async def _ensure(store: Store, design: Design) -> None:
+async def ensure(store: Store, design: Design) -> None:
     """Make a deliberation from a design file, or bring its design up to date for the rooms to come."""
     try:
         known = await store.deliberation(design.id)

@@ -1,4 +1,4 @@
-"""Child processes: recogniser workers and practice partners, started, watched and ended with the server.
+"""Child processes: nodes, recogniser workers and practice partners, started, watched and ended with the server.
 
 A child gets a pipe as its standard input that nobody writes to: when the server dies, however suddenly, the pipe closes and the child ends (see
 `ends_with_parent`). Secrets travel in the environment, never on a command line.
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -23,26 +23,29 @@ STEADY_SECONDS = 60.0  # a worker that lived this long starts over with the firs
 END_SECONDS = 3.0  # between a polite request to end and the end
 
 
-async def start(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """Start `python -m arguments…` as a child."""
+async def start(
+    arguments: Sequence[str], environment: Mapping[str, str], *, inherit: Sequence[int] = ()
+) -> asyncio.subprocess.Process:
+    """Start `python -m arguments…` as a child; it keeps the file descriptors in `inherit`."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         env={**os.environ, **environment, "PARLEY_CHILD": "1"},
+        pass_fds=inherit,
         start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which ends its children in order
     )
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """End a child: politely first."""
+async def end(process: asyncio.subprocess.Process, seconds: float = END_SECONDS) -> None:
+    """End a child: politely first, by force after so many seconds."""
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(END_SECONDS):
+        async with asyncio.timeout(seconds):
             await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
@@ -53,27 +56,32 @@ async def end(process: asyncio.subprocess.Process) -> None:
 async def keep_running(arguments: Sequence[str], environment: Mapping[str, str], count: int) -> None:
     """Keep `count` workers running until cancelled; a crashed one is started again after a moment."""
 
-    async def keep_one() -> None:
-        attempt = 0
-        while True:
-            started = asyncio.get_running_loop().time()
-            process = await start(arguments, environment)
-            metrics.WORKERS.inc()
-            try:
-                code = await process.wait()
-            finally:
-                metrics.WORKERS.dec()
-                await asyncio.shield(end(process))
-            metrics.FAILURES.labels(part="worker").inc()
-            if asyncio.get_running_loop().time() - started > STEADY_SECONDS:
-                attempt = 0
-            log.warning("a recogniser worker ended; starting another", exit_code=code)
-            await asyncio.sleep(RESTART_SECONDS[min(attempt, len(RESTART_SECONDS) - 1)])
-            attempt += 1
+    async def run_one() -> int:
+        process = await start(arguments, environment)
+        metrics.WORKERS.inc()
+        try:
+            return await process.wait()
+        finally:
+            metrics.WORKERS.dec()
+            await asyncio.shield(end(process))
 
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(keep_one())
+            group.create_task(again_and_again(run_one, "worker"))
+
+
+async def again_and_again(run_one: Callable[[], Awaitable[int]], part: str) -> None:
+    """Run a child, and another one each time it has ended, until cancelled. `run_one` returns the exit code."""
+    attempt = 0
+    while True:
+        started = asyncio.get_running_loop().time()
+        code = await run_one()
+        metrics.FAILURES.labels(part=part).inc()
+        if asyncio.get_running_loop().time() - started > STEADY_SECONDS:
+            attempt = 0
+        log.warning("a child process ended; starting another", part=part, exit_code=code)
+        await asyncio.sleep(RESTART_SECONDS[min(attempt, len(RESTART_SECONDS) - 1)])
+        attempt += 1
 
 
 class Companions:

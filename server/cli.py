@@ -100,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--nodes", type=int, help="how many processes share the rooms (default: 1)")
 
     add(
+        "node",
+        _node,
+        "run one node of several; `parley serve --nodes` starts them itself",
+        "parley serve --nodes 4",
+    )
+
+    add(
         "worker",
         _worker,
         "run a speech recogniser that takes work from Redis",
@@ -207,7 +214,17 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             print("  The certificate is self-signed: browsers ask once whether to go on.\n")
         print("Stop it with Ctrl-C.", flush=True)
 
+    if settings.nodes > 1:
+        from server.nodes import serve_nodes
+
+        return _until_signal(lambda stop: serve_nodes(settings, designs, stop, say))
     return _until_signal(lambda stop: serve(settings, designs, stop, say))
+
+
+def _node(arguments: argparse.Namespace, settings: Settings) -> int:
+    from server.nodes import run_node
+
+    return _until_signal(lambda stop: run_node(settings, stop))
 
 
 def _worker(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     tls: Literal["off", "auto"] = "off"
     trusted_proxies: int = Field(0, ge=0)  # how many reverse proxies stand in front (X-Forwarded-For)
     nodes: int = Field(1, ge=1, le=64)
+    node_host: str = (
+        "127.0.0.1"  # where other nodes reach this one; a private address where several machines share the rooms
+    )
 
     # who may
     admin_token: SecretStr | None = None

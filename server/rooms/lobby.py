@@ -1,6 +1,8 @@
 """One deliberation's lobby: who waits, what they are told, and when a group is formed.
 
-Decisions are `deliberation.grouping.plan_groups`; this is the shell around it. Called by the registry; its task ends with `stop`.
+Decisions are `deliberation.grouping.plan_groups`; this is the shell around it. People wait for one round each. A later round begins when
+every room of the earlier ones is over and everybody who was there at the end has come, or their wait is over. Called by the registry; its
+task ends with `stop`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from deliberation.grouping import OpenRoom, Waiting, plan_groups
 from server import metrics
 from server.clock import now
 from server.rooms.attendance import Attendee
+from server.rooms.rounds import Past
 from server.signalling.messages import Lobby as LobbyMessage
 from server.storage.records import ParticipantRecord
 
@@ -34,16 +37,20 @@ class _Guest:
     page: Attendee
     person: ParticipantRecord
     since: float
+    round: int = 1
 
 
 class Lobby:
     """Waiting people. A page that closes is out at once; who comes back starts to wait anew."""
 
-    def __init__(self, deliberation_id: str, design: Design, registry: Registry) -> None:
+    def __init__(self, deliberation_id: str, design: Design, registry: Registry, past: Past) -> None:
         self.deliberation_id = deliberation_id
+        self.past = past
         self._design = design
         self._registry = registry
         self._guests: dict[str, _Guest] = {}
+        self._round = 1  # the latest round anybody has waited for
+        self._placed: set[str] = set()  # who has been given a seat since then
         self._changed = asyncio.Event()
         self._stopping = False
         self._opens_at = datetime.fromisoformat(design.opens_at).timestamp() if design.opens_at else None
@@ -53,9 +60,9 @@ class Lobby:
         """The people who wait, in order of arrival."""
         return tuple(guest.person for guest in self._guests.values())
 
-    def add(self, page: Attendee, person: ParticipantRecord) -> None:
-        """Let somebody wait."""
-        self._guests[person.participant_id] = _Guest(page, person, now())
+    def add(self, page: Attendee, person: ParticipantRecord, round_: int = 1) -> None:
+        """Let somebody wait for a round."""
+        self._guests[person.participant_id] = _Guest(page, person, now(), round_)
         self._changed.set()
 
     def remove(self, page: Attendee) -> None:
@@ -89,45 +96,73 @@ class Lobby:
     async def _arrange(self) -> None:
         at = now()
         if self._opens_at is None or at >= self._opens_at:
-            waiting = [
-                Waiting(person.participant_id, guest.since, person.segments)
-                for guest in self._guests.values()
-                for person in (guest.person,)
-            ]
-            plan = plan_groups(waiting, self._open_rooms(), self._design.groups, at, seed=int(at))
-            for participant_id, room_id in plan.fill:
-                guest = self._guests.pop(participant_id, None)
-                if guest is not None:
-                    try:
-                        await self._registry.fill(room_id, guest.person)
-                    except ParleyError:
-                        self._guests[participant_id] = guest
-            for group in plan.form:
-                guests = [self._guests.pop(p) for p in group if p in self._guests]
-                if len(guests) < self._design.groups.min_size:
-                    self._guests.update({g.person.participant_id: g for g in guests})
-                    continue
-                await self._registry.form(self.deliberation_id, [g.person for g in guests])
+            rounds = sorted({guest.round for guest in self._guests.values()})
+            if self._design.rounds > 1 and rounds:
+                await self.past.refresh()
+            if rounds and rounds[-1] > self._round:
+                self._round, self._placed = rounds[-1], set()
+            for round_ in rounds:
+                await self._arrange_round(round_, at)
         metrics.WAITING.set(len(self._guests))
         self._tell(at)
 
-    def _open_rooms(self) -> list[OpenRoom]:
-        states = (running.room.state for running in self._registry.rooms)
-        return [
-            OpenRoom(s.room_id, s.opened_at, {m.participant_id: dict(m.segments) for m in s.seated})
-            for s in states
-            if s.open
-            and not s.practice
-            and s.deliberation_id == self.deliberation_id
-            and (s.stage is None or s.plan.agenda[s.stage.index].kind == "discussion")
+    async def _arrange_round(self, round_: int, at: float) -> None:
+        waiting = [
+            Waiting(guest.person.participant_id, self._since(guest), guest.person.segments, self._met(guest))
+            for guest in self._guests.values()
+            if guest.round == round_
         ]
+        if not self._may_begin(round_, {w.participant_id for w in waiting}, at):
+            return
+        plan = plan_groups(waiting, self._open_rooms(round_), self._design.groups, at, seed=int(at))
+        for participant_id, room_id in plan.fill:
+            guest = self._guests.pop(participant_id, None)
+            if guest is not None:
+                self._placed.add(participant_id)
+                try:
+                    await self._registry.fill(room_id, guest.person)
+                except ParleyError:
+                    self._guests[participant_id] = guest
+        for group in plan.form:
+            guests = [self._guests.pop(p) for p in group if p in self._guests]
+            if len(guests) < self._design.groups.min_size:
+                self._guests.update({g.person.participant_id: g for g in guests})
+                continue
+            self._placed.update(g.person.participant_id for g in guests)
+            await self._registry.form(self.deliberation_id, [g.person for g in guests], round_=round_)
+
+    def _may_begin(self, round_: int, here: set[str], at: float) -> bool:
+        """Say whether groups of this round may form: for a good mix, everybody who goes on has to be here first."""
+        if round_ == 1:
+            return True
+        if self.past.open_before(round_):
+            return False
+        missing = self.past.expected(round_) - here - self._placed
+        return not missing or at >= self.past.over_at(round_) + self._design.groups.wait_seconds
+
+    def _since(self, guest: _Guest) -> float:
+        """Since when somebody waits for others, not for the round's end."""
+        return max(guest.since, self.past.over_at(guest.round)) if guest.round > 1 else guest.since
+
+    def _met(self, guest: _Guest) -> frozenset[str]:
+        return self.past.met(guest.person.participant_id) if guest.round > 1 else frozenset()
+
+    def _open_rooms(self, round_: int) -> list[OpenRoom]:
+        neighbours = self._registry.neighbours
+        neighbours.want(self.deliberation_id)
+        here = self._registry.open_rooms(self.deliberation_id)
+        ids = {joinable.room.room_id for joinable in here}
+        there = [j for j in neighbours.open_rooms(self.deliberation_id) if j.room.room_id not in ids]
+        return [joinable.room for joinable in (*here, *there) if joinable.round == round_]
 
     def _tell(self, at: float) -> None:
         groups = self._design.groups
         starts_in = None
         if len(self._guests) >= groups.min_size:
-            oldest = min(guest.since for guest in self._guests.values())
-            starts_in = max(0.0, oldest + groups.wait_seconds - at)
+            first = min(guest.round for guest in self._guests.values())
+            oldest = min(self._since(guest) for guest in self._guests.values())
+            if not (first > 1 and self.past.open_before(first)):
+                starts_in = max(0.0, oldest + groups.wait_seconds - at)
         message = LobbyMessage(
             waiting=len(self._guests),
             min_size=groups.min_size,

@@ -71,7 +71,9 @@ class Overviews:
         cards: dict[str, dict[str, Any]] = {}
         for monitor in self._monitors:
             if monitor.deliberation_id not in cards:
-                cards[monitor.deliberation_id] = {
+                neighbours = self._registry.neighbours
+                neighbours.want(monitor.deliberation_id)
+                cards[monitor.deliberation_id] = neighbours.cards(monitor.deliberation_id) | {
                     running.room.room_id: room_card(running.room, at).model_dump(mode="json")
                     for running in self._registry.rooms
                     if running.room.state.deliberation_id == monitor.deliberation_id

@@ -1,9 +1,11 @@
 """All rooms and lobbies of one node: makes them, restores them from their logs, seats people, and knows which page holds which seat.
 
+Where a room or lobby lives is `placement`'s word; what concerns a room of another node is done there (`_at`), by the methods in `calls`.
+
 Called by the signalling handlers and the HTTP API (as `LiveRooms`). Owns the tasks of rooms and lobbies: each runs in the registry's TaskGroup
 and contains its own failures.
 
-Invariants: a room runs at most once; a participant has at most one page (a newcomer needs `takeover`); a person who comes back goes to the room
+Invariants: a room runs at most once, on the node that holds it; a participant has at most one page (a newcomer needs `takeover`); a person who comes back goes to the room
 they were seated in.
 """
 
@@ -11,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
+from pydantic import TypeAdapter
 
-from deliberation.commands import AnswerPoll, poll_answered
+from deliberation.commands import Actor, AnswerPoll, FacilitatorCommand, Listen, poll_answered
 from deliberation.design import Design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError
 from deliberation.events import (
@@ -28,19 +31,25 @@ from deliberation.events import (
     MemberLeft,
     MemberReturned,
     Payload,
+    Role,
     RoomClosed,
     RoomOpened,
 )
+from deliberation.grouping import OpenRoom
 from deliberation.state import RoomState
 from server import metrics
+from server.bus import Bus, Message
 from server.clock import now
 from server.http.auth import Link
 from server.ids import new_id
 from server.rooms.attendance import Attendee
 from server.rooms.lobby import Lobby
 from server.rooms.media import RoomMedia
-from server.rooms.overview import Overviews
+from server.rooms.neighbours import Description, Joinable, Neighbours
+from server.rooms.overview import Overviews, room_card
+from server.rooms.placement import Placement, lobby_key
 from server.rooms.room import Room
+from server.rooms.rounds import Past, RoundKeeper, goes_on
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
 
@@ -89,6 +98,19 @@ class Partner(Protocol):
     async def __call__(self, participant_id: str, deliberation_id: str) -> None: ...
 
 
+class Others(Protocol):
+    """The other nodes. server/peers.py is one."""
+
+    async def call(self, node_id: str, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Have another node do something."""
+        ...
+
+
+_COMMAND: TypeAdapter[FacilitatorCommand] = TypeAdapter(FacilitatorCommand)
+PAGES = "pages"  # topic: pages to end, on whichever node they are
+STARTING_SECONDS = 5.0  # how long a node waits for those that start beside it before it shares out the open rooms
+
+
 class Registry:
     """One node's rooms. `run` it in a task of the application; everything else may be called while it runs."""
 
@@ -97,17 +119,41 @@ class Registry:
         store: Store,
         equip: Callable[[Room], RoomMedia],
         start_partner: Partner,
+        placement: Placement | None = None,
+        others: Others | None = None,
+        bus: Bus | None = None,
+        nodes: int = 1,
     ) -> None:
+        """Without `placement` the server is a single node; `others` and `bus` are needed where there are more, `nodes` start together."""
         self._store = store
         self._equip = equip
         self._start_partner = start_partner
         self._rooms: dict[str, Running] = {}
         self._lobbies: dict[str, Lobby] = {}
+        self._pasts: dict[str, Past] = {}
         self._pages: dict[str, Page] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
+        self.placement = placement or Placement.alone()
+        self._others = others
+        self._bus = bus
+        self._nodes = nodes
+        self.neighbours = Neighbours(bus, self.placement.node_id, self._describe)
         self.overviews = Overviews(self)
+        self.calls: dict[str, Callable[..., Awaitable[Any]]] = {
+            "run": self._run_here,
+            "admit": self._admit_here,
+            "dismiss": self._dismiss_here,
+            "withdraw": self._withdraw_here,
+            "command": self._command_here,
+        }
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many rooms are open here, and how many people sit in them."""
+        states = [running.room.state for running in self._rooms.values() if running.room.state.open]
+        return len(states), sum(len(state.present) for state in states)
 
     # -- life
 
@@ -115,12 +161,14 @@ class Registry:
         """Restore the open rooms, then keep rooms and lobbies until `stop`."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for record in await self._store.open_rooms():
-                with contextlib.suppress(ParleyError):
-                    await self.running(record.room_id)
-            for deliberation in await self._store.deliberations():
-                if deliberation.open:
-                    await self._lobby(deliberation.deliberation_id)
+            await self.placement.join(self._nodes, STARTING_SECONDS)
+            await self._adopt()
+            if self._bus is not None:
+                self._bus.subscribe(PAGES, self._on_pages)
+            beside = [
+                group.create_task(self.placement.run(self._lost, self._adopt)),
+                group.create_task(self.neighbours.run()),
+            ]
             group.create_task(self.overviews.run())
             group.create_task(self._put_away())
             ready.set()
@@ -134,6 +182,10 @@ class Registry:
             for lobby in self._lobbies.values():
                 lobby.stop()
             self.overviews.stop()
+            await asyncio.gather(*(r.task for r in self.rooms if r.task is not None), return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await self.placement.leave()
 
     def stop(self) -> None:
         """Tell all pages to come back later, flush all rooms, end."""
@@ -144,7 +196,65 @@ class Registry:
         """Everything that runs on this node."""
         return tuple(self._rooms.values())
 
+    async def _adopt(self) -> None:
+        """Restore the open rooms that are nobody's and fall to this node: at the start, and when a node has disappeared."""
+        try:
+            for record in await self._store.open_rooms():
+                key = lobby_key(record.deliberation_id) if record.practice else record.room_id
+                if record.room_id not in self._rooms and await self.placement.owner(key) == self.placement.node_id:
+                    await self.running(record.room_id)
+        except ParleyError as error:
+            log.warning("open rooms could not be restored", code=error.code)
+
+    def _lost(self, key: str) -> None:
+        """Let go of what another node has taken; its pages come back and are led there."""
+        running = self._rooms.get(key)
+        if running is not None:
+            for attendee in running.room.attendees:
+                _end(attendee, "moved")
+            running.room.stop()
+        lobby = self._lobbies.pop(key.removeprefix("lobby:"), None)
+        if lobby is not None:
+            lobby.stop()
+            for page in tuple(self._pages.values()):
+                if (
+                    page.seat is not None
+                    and page.seat.running is None
+                    and page.seat.deliberation_id == lobby.deliberation_id
+                ):
+                    page.end("moved")
+
     # -- finding
+
+    async def home(self, link: Link, room_id: str | None) -> str:
+        """Return the key of what a page is to be led to: a room, or the lobby (of practice rooms and monitors too)."""
+        deliberation_id = await self.deliberation_of(link, room_id)
+        if link.participant_id is not None:
+            record = await self._store.participant(link.participant_id)
+            room_id = record.room_id if await self._ahead(record) is None else None
+        return await self._key(room_id) if room_id is not None else lobby_key(deliberation_id)
+
+    async def in_deliberation(self, room_id: str, deliberation_id: str) -> None:
+        """Raise `NotFound` unless the room belongs to the deliberation."""
+        running = self._rooms.get(room_id)
+        its = running.room.state if running is not None else await self._store.room(room_id)
+        if its.deliberation_id != deliberation_id:
+            raise NotFound("no_such_room", "There is no such room in this deliberation.")
+
+    async def _key(self, room_id: str) -> str:
+        """Return the key under which a room is placed."""
+        if self.placement.is_alone:
+            return room_id
+        record = await self._store.room(room_id)
+        return lobby_key(record.deliberation_id) if record.practice else room_id
+
+    async def _at(self, name: str, room_id: str, **arguments: Any) -> Any:
+        """Have a room's own node do one of `calls`."""
+        node_id = await self.placement.owner(await self._key(room_id))
+        if node_id == self.placement.node_id:
+            return await self.calls[name](room_id, **arguments)
+        assert self._others is not None, "there are other nodes only where they can be called"
+        return await self._others.call(node_id, name, {"room_id": room_id, **arguments})
 
     async def design(self, deliberation_id: str) -> Design:
         """Return a deliberation's design. Raises `NotFound`."""
@@ -172,12 +282,16 @@ class Registry:
                 events = await self._store.events(room_id)
                 if not events:
                     raise NotFound("no_such_room", "There is no such room.")
-                running = self._start(Room(room_id, self._store, events))
+                room = Room(room_id, self._store, events)
+                await self.placement.hold(_key_of(room.state))
+                running = self._start(room)
             return running
 
     def _start(self, room: Room) -> Running:
         assert self._group is not None, "the registry runs before rooms are started"
         running = Running(room, self._equip(room))
+        if room.state.plan.rounds > 1 and not room.state.practice:
+            room.parts.append(RoundKeeper(room, self._past(room.state.deliberation_id), self._round_over))
         running.task = self._group.create_task(self._keep(running))
         self._rooms[room.room_id] = running
         metrics.ROOMS_OPEN.set(len(self._rooms))
@@ -194,6 +308,8 @@ class Registry:
         finally:
             self._rooms.pop(room.room_id, None)
             metrics.ROOMS_OPEN.set(len(self._rooms))
+            if not room.state.practice:
+                await self.placement.release(room.room_id)
             if not self._stopping.is_set():
                 for attendee in room.attendees:
                     _end(attendee, "stopping")
@@ -233,6 +349,10 @@ class Registry:
         record = await self._store.participant(page.participant_id)
         if record.withdrawn_at is not None:
             raise NotAllowed("withdrawn", "You have withdrawn from this deliberation.")
+        ahead = await self._ahead(record)
+        if ahead is not None:
+            (await self._lobby(deliberation_id)).add(page, record, ahead)
+            return
         running = await self.running(record.room_id) if record.room_id is not None else None
         practising = running is not None and running.room.state.practice
         if running is not None and not (practising and not running.room.state.open):
@@ -272,18 +392,41 @@ class Registry:
         if lobby is None:
             assert self._group is not None
             record = await self._store.deliberation(deliberation_id)
-            lobby = self._lobbies.get(deliberation_id) or Lobby(deliberation_id, record.design, self)
+            await self.placement.hold(lobby_key(deliberation_id))
+            lobby = self._lobbies.get(deliberation_id) or Lobby(
+                deliberation_id, record.design, self, self._past(deliberation_id)
+            )
             if deliberation_id not in self._lobbies:
                 self._lobbies[deliberation_id] = lobby
                 self._group.create_task(lobby.run())
         return lobby
 
+    async def _ahead(self, person: ParticipantRecord) -> int | None:
+        """Return the round that somebody waits for whose room of an earlier one is over."""
+        if person.room_id is None:
+            return None
+        return await self._past(person.deliberation_id).next_round(person.participant_id, person.room_id)
+
+    def _past(self, deliberation_id: str) -> Past:
+        return self._pasts.setdefault(deliberation_id, Past(deliberation_id, self._store))
+
+    def _round_over(self, room: Room) -> None:
+        """Take the pages of those who have another round ahead back to the lobby: they come back at once, and `enter` lets them wait."""
+        for attendee in room.attendees:
+            if attendee.participant_id is not None and goes_on(room.state, attendee.participant_id):
+                _end(attendee, "moved")
+
     # -- making rooms (called by lobbies)
 
     async def form(
-        self, deliberation_id: str, people: Sequence[ParticipantRecord], *, practice: bool = False
-    ) -> Running:
-        """Open a room for these people and seat them."""
+        self,
+        deliberation_id: str,
+        people: Sequence[ParticipantRecord],
+        *,
+        practice: bool = False,
+        round_: int = 1,
+    ) -> str:
+        """Open a room for these people on the least loaded node and seat them; return its id. Practice rooms stay with their lobby."""
         record = await self._store.deliberation(deliberation_id)
         design = record.design
         room_id = new_id()
@@ -294,40 +437,45 @@ class Registry:
             deliberation_id=deliberation_id,
             room_id=room_id,
             number=0 if practice else number,
+            round=round_,
             design=design.model_dump(mode="json"),
             arm=arms[seed % len(arms)].name if arms and not practice else "",
             seed=seed,
             practice=practice,
         )
+        here = self.placement.node_id
+        node_id = here if practice else await self.placement.choose(room_id)
         room = Room(room_id, self._store)
         await room.open([opened, *(p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design))])
-        running = self._start(room)
+        running = self._start(room) if node_id == here else None
         for person in people:
-            await self._place(person, running)
+            await self._place(person, room_id, running)
+        if running is None:
+            with contextlib.suppress(ParleyError):  # its first page would start it too
+                await self._at("run", room_id)
         log.info("room opened", room=room_id, deliberation=deliberation_id, people=len(people), practice=practice)
-        return running
+        return room_id
 
     async def fill(self, room_id: str, person: ParticipantRecord) -> None:
-        """Give a late joiner an open place in a room."""
-        running = await self.running(room_id)
-        state = running.room.state
-        if not state.open or len(state.seated) >= state.plan.groups.max_size:
-            raise Conflict("room_full", "This room has no open place any more.")
-        await running.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
-        await self._place(person, running)
+        """Give a late joiner an open place in a room. Raises `Conflict("room_full")`."""
+        await self._at("admit", room_id, participant_id=person.participant_id)
+        await self._place(person, room_id, self._rooms.get(room_id))
 
-    async def _place(self, person: ParticipantRecord, running: Running) -> None:
-        """Note where somebody sits and take their page there; out of a practice room first, which is then over."""
-        await self._store.set_room(person.participant_id, running.room.room_id)
+    async def _place(self, person: ParticipantRecord, room_id: str, running: Running | None) -> None:
+        """Note where somebody sits and take their page there; out of a practice room first, which is then over.
+
+        To a room of another node (`running` None) the page finds its way by itself.
+        """
+        await self._store.set_room(person.participant_id, room_id)
         page = self._pages.get(person.participant_id)
         if page is None or page.seat is None:
             return
-        if page.seat.running is None:
+        if page.seat.running is None and running is not None:
             await self._seat(page, running)
             return
-        earlier = page.seat.running.room
+        earlier = page.seat.running.room if page.seat.running is not None else None
         page.end("moved")
-        if earlier.state.practice and earlier.state.open:
+        if earlier is not None and earlier.state.practice and earlier.state.open:
             await earlier.add([RoomClosed(reason="merged")], SYSTEM)
 
     async def practice(self, page: Page) -> None:
@@ -361,53 +509,125 @@ class Registry:
     async def move(self, participant_id: str, room_id: str) -> None:
         """Move a person to another room of the same deliberation."""
         person = await self._store.participant(participant_id)
-        target = await self.running(room_id)
-        state = target.room.state
-        if state.deliberation_id != person.deliberation_id:
+        if (await self._store.room(room_id)).deliberation_id != person.deliberation_id:
             raise NotFound("no_such_room", "There is no such room in this deliberation.")
         if person.room_id == room_id:
             return
-        if not state.open or len(state.seated) >= state.plan.groups.max_size:
-            raise Conflict("room_full", "That room is over, or has no free place.")
+        await self._at("admit", room_id, participant_id=participant_id)
         if person.room_id is not None:
-            source = await self.running(person.room_id)
-            if participant_id in source.room.state.voters:
-                await source.room.add([MemberLeft(participant_id=participant_id, reason="moved")], SYSTEM)
-        back = state.members.get(participant_id)
-        if back is None:
-            await target.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
-        else:
-            await target.room.add([MemberReturned(participant_id=participant_id)], SYSTEM)
+            await self._at("dismiss", person.room_id, participant_id=participant_id)
         await self._store.set_room(participant_id, room_id)
-        page = self._pages.get(participant_id)
-        if page is not None:
-            page.end("moved")
+        await self._end_pages("moved", participant_id=participant_id)
 
     async def drop_link(self, link_id: str) -> None:
         """End the pages that were opened with a link that is revoked now."""
-        pages = {id(page): page for page in (*self._pages.values(), *self.overviews.pages)}
-        for running in self.rooms:
-            pages |= {id(a): a for a in running.room.attendees}
-        for page in pages.values():
-            link = getattr(page, "link", None)
-            if link is not None and link.link_id == link_id:
-                _end(page, "revoked")
+        await self._end_pages("revoked", link_id=link_id)
 
     async def withdraw(self, participant_id: str) -> None:
         """Erase a person's words from their room as the design provides, and end their page."""
         person = await self._store.participant(participant_id)
         if person.room_id is not None:
-            running = await self.running(person.room_id)
-            payloads: list[Payload] = [
-                ConsentWithdrawn(participant_id=participant_id, items=("take_part", "record", "quote"))
-            ]
-            if participant_id in running.room.state.voters:
-                payloads.append(MemberLeft(participant_id=participant_id, reason="withdrew"))
-            if participant_id in running.room.state.members:
-                await running.room.add(payloads, participant_id)
-        page = self._pages.get(participant_id)
-        if page is not None:
-            page.end("left")
+            await self._at("withdraw", person.room_id, participant_id=participant_id)
+        await self._end_pages("left", participant_id=participant_id)
+
+    async def command(self, deliberation_id: str, room_id: str, actor: Actor, command: FacilitatorCommand) -> None:
+        """Carry out a facilitator's command in any room of their deliberation."""
+        await self._at(
+            "command",
+            room_id,
+            deliberation_id=deliberation_id,
+            actor=[actor.id, actor.role],
+            command=command.model_dump(mode="json"),
+        )
+
+    async def _end_pages(self, reason: str, **whose: str) -> None:
+        message: Message = {"reason": reason, **whose}
+        self._on_pages(PAGES, message)
+        if self._bus is not None:
+            with contextlib.suppress(ParleyError):
+                await self._bus.publish(PAGES, message)
+
+    def _on_pages(self, _topic: str, message: Message) -> None:
+        if "participant_id" in message:
+            page = self._pages.get(message["participant_id"])
+            if page is not None:
+                page.end(message["reason"])
+            return
+        pages = {id(page): page for page in (*self._pages.values(), *self.overviews.pages)}
+        for running in self.rooms:
+            pages |= {id(a): a for a in running.room.attendees}
+        for attendee in pages.values():
+            link = getattr(attendee, "link", None)
+            if link is not None and link.link_id == message["link_id"]:
+                _end(attendee, message["reason"])
+
+    # -- what is done on a room's own node, asked for by any (`calls`)
+
+    async def _run_here(self, room_id: str) -> None:
+        await self.running(room_id)
+
+    async def _admit_here(self, room_id: str, participant_id: str) -> None:
+        """Give somebody a place, or the one they had. Raises `Conflict("room_full")`."""
+        running = await self.running(room_id)
+        state = running.room.state
+        if not state.open or len(state.seated) >= state.plan.groups.max_size:
+            raise Conflict("room_full", "That room is over, or has no free place.")
+        if participant_id in state.members:
+            await running.room.add([MemberReturned(participant_id=participant_id)], SYSTEM)
+            return
+        person = await self._store.participant(participant_id)
+        await running.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
+
+    async def _dismiss_here(self, room_id: str, participant_id: str) -> None:
+        """Note that somebody was moved away."""
+        room = (await self.running(room_id)).room
+        if participant_id in room.state.voters:
+            await room.add([MemberLeft(participant_id=participant_id, reason="moved")], SYSTEM)
+
+    async def _withdraw_here(self, room_id: str, participant_id: str) -> None:
+        room = (await self.running(room_id)).room
+        payloads: list[Payload] = [
+            ConsentWithdrawn(participant_id=participant_id, items=("take_part", "record", "quote"))
+        ]
+        if participant_id in room.state.voters:
+            payloads.append(MemberLeft(participant_id=participant_id, reason="withdrew"))
+        if participant_id in room.state.members:
+            await room.add(payloads, participant_id)
+
+    async def _command_here(
+        self, room_id: str, deliberation_id: str, actor: tuple[str, Role], command: Mapping[str, Any]
+    ) -> None:
+        running = await self.running(room_id)
+        if running.room.state.deliberation_id != deliberation_id:
+            raise NotFound("no_such_room", "There is no such room in this deliberation.")
+        wanted = _COMMAND.validate_python(command)
+        member_id, role = actor
+        await running.room.do(Actor(member_id, role), wanted)
+        if isinstance(wanted, Listen) and wanted.state == "gone":
+            await running.media.disconnect(member_id)
+
+    def _describe(self, deliberation_id: str) -> Description:
+        """Return the cards of this node's rooms and those that may be joined, for other nodes."""
+        at = now()
+        rooms = [r.room for r in self.rooms if r.room.state.deliberation_id == deliberation_id]
+        cards = {room.room_id: room_card(room, at).model_dump(mode="json") for room in rooms}
+        return cards, self.open_rooms(deliberation_id)
+
+    def open_rooms(self, deliberation_id: str) -> list[Joinable]:
+        """Return the rooms of this node that late joiners may still be seated in."""
+        states = (running.room.state for running in self.rooms)
+        return [
+            Joinable(s.round, OpenRoom(s.room_id, s.opened_at, {m.participant_id: dict(m.segments) for m in s.seated}))
+            for s in states
+            if s.open
+            and not s.practice
+            and s.deliberation_id == deliberation_id
+            and (s.stage is None or s.plan.agenda[s.stage.index].kind == "discussion")
+        ]
+
+
+def _key_of(state: RoomState) -> str:
+    return lobby_key(state.deliberation_id) if state.practice else state.room_id
 
 
 def _end(attendee: Attendee, reason: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from deliberation.commands import Actor, FacilitatorCommand, Listen
-from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from deliberation.errors import Conflict, InvalidInput, NotAllowed
 from server import metrics
 from server.clock import now
 from server.http.auth import Link
@@ -38,6 +38,7 @@ class GuestPage(Page, Protocol):
 
     hello: Hello | None
     link: Link | None
+    devices: tuple[bool, bool]
 
 
 class Handlers:
@@ -52,6 +53,17 @@ class Handlers:
         self._registry = registry
         self._verify = verify
         self._ice_servers = ice_servers
+
+    async def elsewhere(self, hello: Hello) -> str | None:
+        """Return the node that a page is to be led to; None where it is this one, or where `hello` will refuse it."""
+        placement = self._registry.placement
+        if placement.is_alone:
+            return None
+        link = await self._verify(hello.token)
+        if link.role in ("researcher", "invitation"):
+            return None
+        node_id = await placement.owner(await self._registry.home(link, hello.room_id))
+        return None if node_id == placement.node_id else node_id
 
     async def hello(self, page: GuestPage, hello: Hello) -> None:
         """Let a page in: into its room, the lobby, a watched room, or the overview."""
@@ -124,6 +136,7 @@ class Handlers:
                 media, member_id = self._media(page)
                 await media.candidate(member_id, message.candidate, message.mid)
             case MediaState():
+                page.devices = (message.microphone, message.camera)
                 if page.participant_id is None or page.seat is None or page.seat.running is None:
                     return
                 room = page.seat.running.room
@@ -165,18 +178,15 @@ class Handlers:
             return
         if not isinstance(message.command, FacilitatorCommand):
             raise NotAllowed("role_not_allowed", f"Your link does not allow “{message.command.type}”.")
-        rooms = [seat.running] if seat.running is not None and not message.room_ids else []
-        for room_id in message.room_ids:
-            running = await self._registry.running(room_id)
-            if running.room.state.deliberation_id != seat.deliberation_id:
-                raise NotFound("no_such_room", "There is no such room in this deliberation.")
-            rooms.append(running)
-        if not rooms:
-            raise InvalidInput("no_room", "Name at least one room.")
-        for running in rooms:
-            await running.room.do(_actor(page), message.command)
-            if isinstance(message.command, Listen) and message.command.state == "gone":
-                await running.media.disconnect(page.member_id)
+        room_ids = message.room_ids
+        if not room_ids:
+            if seat.running is None:
+                raise InvalidInput("no_room", "Name at least one room.")
+            room_ids = (seat.running.room.room_id,)
+        for room_id in room_ids:
+            await self._registry.in_deliberation(room_id, seat.deliberation_id)
+        for room_id in room_ids:
+            await self._registry.command(seat.deliberation_id, room_id, _actor(page), message.command)
         page.send(Ack(id=message.id))
 
 

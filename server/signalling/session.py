@@ -2,7 +2,7 @@
 
 Owns: the bounded outbox, the rate limit, the heartbeat. Never decides anything about a room: it hands messages to `handlers`. When the outbox is
 full, ephemeral messages are dropped; when a durable one does not fit, the socket is closed with `bye: slow` and the page comes back for what it
-missed.
+missed. A page whose room lives on another node is passed through to it, from its hello on (`relay`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -49,8 +50,10 @@ EPHEMERAL = (Caption, Live, MediaQuality, Overview, Pong)
 class Session:
     """A connected page. Implements `Attendee`."""
 
-    def __init__(self, socket: web.WebSocketResponse, messages_per_second: float) -> None:
+    def __init__(self, socket: web.WebSocketResponse, messages_per_second: float, relay: Relay | None = None) -> None:
+        """Without `relay`, every page is served here: the server has one node, or another one has passed the page on."""
         self._socket = socket
+        self._relay = relay
         self._outbox: asyncio.Queue[ServerMessage | None] = asyncio.Queue(OUTBOX)
         self._ended = asyncio.Event()
         self._rate = messages_per_second
@@ -59,6 +62,7 @@ class Session:
         self.hello: Hello | None = None
         self.link: Link | None = None
         self.seat: Seat | None = None
+        self.devices = (False, False)
 
     # -- as an attendee
 
@@ -150,6 +154,11 @@ class Session:
                     raise InvalidInput(
                         "protocol_version", "This page is of another version than the server.", "Reload the page."
                     )
+                node_id = await handlers.elsewhere(message) if self._relay and self.link is None else None
+                if node_id is not None and self._relay is not None:
+                    await self._relay(self._socket, text, node_id)
+                    self._ended.set()  # the other node has said what there was to say
+                    return
                 await handlers.hello(self, message)
             elif self.link is None:
                 raise NotAllowed("hello_first", "The first message must be hello.")
@@ -161,6 +170,8 @@ class Session:
                 self.end("slow")
             elif self.link is None and error.code.startswith("link_"):
                 self.end("revoked")
+            elif error.code in ("elsewhere", "node_gone", "bus_away") and self.link is None:
+                self.end("stopping")  # nobody has the room just now, or another node got it meanwhile
 
     @staticmethod
     def _parse(text: str) -> ClientMessage:
@@ -203,12 +214,16 @@ class Session:
             await self._socket.close()
 
 
+Relay = Callable[[web.WebSocketResponse, str, str], Awaitable[None]]
+
 HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
+RELAY: web.AppKey[Relay] = web.AppKey("relay")
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
     """`GET /ws`: serve one page until its socket ends. The Origin has been checked by then."""
     socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES + 1024, heartbeat=20.0, compress=True)
     await socket.prepare(request)
-    await Session(socket, request.app[SETTINGS].messages_per_second).run(request.app[HANDLERS])
+    rate = request.app[SETTINGS].messages_per_second
+    await Session(socket, rate, request.app.get(RELAY)).run(request.app[HANDLERS])
     return socket
