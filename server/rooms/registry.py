@@ -357,7 +357,7 @@ class Registry:
         practising = running is not None and running.room.state.practice
         if running is not None and not (practising and not running.room.state.open):
             await self._seat(page, running)
-        if running is None or practising:
+        if running is None or (practising and not record.simulated):
             (await self._lobby(deliberation_id)).add(page, record)
 
     async def _seat(self, page: Page, running: Running) -> None:
