@@ -25,7 +25,7 @@ import cffi
 import numpy as np
 from pylibsrtp._binding import ffi, lib
 
-from benchmarks._light_peer import AUDIO, EXT_LEVEL, EXT_SEND_TIME, EXT_TRANSPORT_CC, VIDEO, LightPeer
+from benchmarks._light_peer import AUDIO, EXT_LEVEL, EXT_SEND_TIME, EXT_TRANSPORT_CC, RTX, VIDEO, LightPeer
 
 AUDIO_SECONDS, VIDEO_SECONDS = 1 / 50, 1 / 30.25
 PACKETS_PER_FRAME, AUDIO_BYTES, VIDEO_BYTES = 4, 80, 965
@@ -147,6 +147,10 @@ class Outcome:
     streams: int
     loader_lag_ms: float
     """99th percentile of how late the loader was with its own packets."""
+    asked: int = 0
+    """Packets that the loader threw away and asked for again."""
+    recovered: int = 0
+    """Of those, how many came."""
 
 
 class Load:
@@ -159,6 +163,11 @@ class Load:
         self._order = 0
         self._poll = select.epoll()
         self.measuring = False
+        self.loss = 0.0
+        """Share of video packets that the loader throws away and asks for again by NACK; with it goes a PLI a second and member."""
+        self._asked: set[tuple[int, int, int]] = set()
+        self._ask_count = self._recovered = 0
+        self._random = random.Random(3)
 
     def add(self, peer: LightPeer, *, sender: Sender | None) -> None:
         """Take a connected peer over from the event loop."""
@@ -179,6 +188,8 @@ class Load:
         for _, streams in self._receivers.values():
             streams.clear()
         self.measuring = measure
+        self._asked.clear()
+        self._ask_count = self._recovered = 0
         lags = array("d")
         due, poll = self._due, self._poll
         end = time.monotonic() + seconds
@@ -220,6 +231,8 @@ class Load:
                 continue
             if 192 <= kind <= 223 or not self.measuring:
                 continue
+            if self.loss and not self._arrives(number, peer, kind & 0x7F, ssrc, sequence):
+                continue
             stream = streams.get(ssrc)
             if stream is None:
                 stream = streams[ssrc] = Stream(array("L"), sequence, sequence, 0)
@@ -227,6 +240,23 @@ class Load:
             ahead = (sequence - stream.newest + 0x8000 & 0xFFFF) - 0x8000
             stream.newest += ahead if ahead > 0 else 0
             stream.transits.append((now - timestamp) & 0xFFFFFFFF)
+
+    def _arrives(self, number: int, peer: LightPeer, payload_type: int, ssrc: int, sequence: int) -> bool:
+        """Throw packets away and ask for them; returns whether this one counts as it is."""
+        key = (number, ssrc, sequence)
+        if payload_type == RTX or key in self._asked:
+            self._asked.discard(key)
+            self._recovered += 1
+            return False
+        chance = self._random.random()
+        if payload_type == AUDIO or chance >= self.loss:
+            return True
+        self._asked.add(key)
+        self._ask_count += 1
+        peer.send_rtcp(struct.pack("!BBHIIHH", 0x81, 205, 3, 1, ssrc, sequence, 0))
+        if chance < self.loss / 20:
+            peer.send_rtcp(struct.pack("!BBHII", 0x81, 206, 2, 1, ssrc))
+        return False
 
     def _outcome(self, lags: array[float]) -> Outcome:
         delays, lost, count, total = [], 0, 0, 0
@@ -242,7 +272,16 @@ class Load:
                 delays.append((relative - relative.min()) * (1000 / CLOCK))
         every = np.concatenate(delays) if delays else np.zeros(1)
         lag = 1000 * float(np.percentile(lags, 99)) if len(lags) else 0.0
-        return Outcome(count, lost, float(np.percentile(every, 50)), float(np.percentile(every, 99)), total, lag)
+        return Outcome(
+            count,
+            lost,
+            float(np.percentile(every, 50)),
+            float(np.percentile(every, 99)),
+            total,
+            lag,
+            self._ask_count,
+            self._recovered,
+        )
 
     @property
     def peers(self) -> list[LightPeer]:

@@ -28,6 +28,9 @@ from server.media.udp import UdpPort
 
 Certificate = RTCCertificate
 
+MAX_REMOTE_CANDIDATES = 64
+"""Addresses of one peer, announced and found."""
+
 srtp_protect: Callable[[Any, Any, Any], int] = lib.srtp_protect
 srtp_unprotect: Callable[[Any, Any, Any], int] = lib.srtp_unprotect
 srtp_protect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_protect_rtcp
@@ -103,7 +106,10 @@ class IceAgent(Connection):
         self._local_candidates_end = True
 
     def check_incoming(self, message: Message, addr: Address, protocol: StunProtocol) -> None:
-        """Handle a check that has been authenticated."""
+        """Handle a check that has been authenticated; a peer that shows up from ever new addresses is not followed without end."""
+        known = any(c.host == addr[0] and c.port == addr[1] for c in self._remote_candidates)
+        if not known and len(self._remote_candidates) >= MAX_REMOTE_CANDIDATES:
+            return
         super().check_incoming(message, addr, protocol)
         transport = protocol.transport
         if isinstance(transport, _PortTransport):

@@ -132,7 +132,7 @@ class MediaRoom:
             self._retire(previous)
         self._members[member_id] = member
         member.task = asyncio.create_task(self._run(peer), name=f"media peer {member_id}")
-        self._on_change(ConnectionChanged(member_id, "connecting"))
+        self._tell(ConnectionChanged(member_id, "connecting"))
         self._start_ticking()
         return answer
 
@@ -150,7 +150,7 @@ class MediaRoom:
         if member is None:
             return
         self._retire(member)
-        self._on_change(ConnectionChanged(member_id, "closed"))
+        self._tell(ConnectionChanged(member_id, "closed"))
         self._arrange()
         if member.task is not None:
             await asyncio.wait([member.task])
@@ -203,6 +203,14 @@ class MediaRoom:
         self._ports = []
         self._tap.close()
 
+    def _tell(self, change: MediaChange) -> None:
+        if self._closed:
+            return
+        try:
+            self._on_change(change)
+        except Exception:
+            log.exception("media change not taken", room=self._room_id, change=type(change).__name__)
+
     def _member(self, member_id: str) -> _Member:
         member = self._members.get(member_id)
         if member is None:
@@ -240,7 +248,7 @@ class MediaRoom:
         if state in ("closed", "failed"):
             del self._members[peer.member_id]
             self._retire(member)
-        self._on_change(ConnectionChanged(peer.member_id, state))
+        self._tell(ConnectionChanged(peer.member_id, state))
         self._arrange()
 
     def audio_received(
@@ -302,7 +310,7 @@ class MediaRoom:
                         subscription.track.unsubscribe(subscription, at)
             if changed:
                 self._adapt(member_id, at, tell=False)
-                self._on_change(SlotsChanged(member_id))
+                self._tell(SlotsChanged(member_id))
 
     def _sources(self, viewer: str) -> list[VideoSource]:
         shown = set(self._members[viewer].slots)
@@ -331,7 +339,7 @@ class MediaRoom:
                 track.pause(subscription, layer is None, at)
                 changed = True
         if changed and tell:
-            self._on_change(SlotsChanged(member_id))
+            self._tell(SlotsChanged(member_id))
         self._tell_quality(member, allocation, wanted)
 
     def _tell_quality(self, member: _Member, allocation: Allocation, wanted: Wanted) -> None:
@@ -342,7 +350,7 @@ class MediaRoom:
         why: Literal["connection", "choice", "recovered"] = (
             "recovered" if allocation.level == "full" else "connection" if limited or wanted == "all" else "choice"
         )
-        self._on_change(QualityChanged(member.peer.member_id, allocation.level, why))
+        self._tell(QualityChanged(member.peer.member_id, allocation.level, why))
 
     # Time
 
@@ -356,9 +364,13 @@ class MediaRoom:
         self._ticks += 1
         reporting = self._ticks % TICKS_PER_REPORT == 0
         for member in list(self._members.values()):
-            member.peer.tick(at)
-            if reporting:
-                member.peer.report(at)
+            try:
+                member.peer.tick(at)
+                if reporting:
+                    member.peer.report(at)
+            except Exception:
+                log.exception("media peer failed", room=self._room_id, member=member.peer.member_id)
+                member.peer.stop()
         if reporting:
             self._measure(at)
             if any(len(m.slots) < len(self._members) - 1 for m in self._members.values()):

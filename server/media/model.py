@@ -42,7 +42,7 @@ class MediaConfig:
     """A peer that has not finished ICE and DTLS by then is closed as failed."""
     max_peers: int = 32
     """Of one room, publishers and listeners together."""
-    publish_bits_per_second: int = 1_500_000
+    publish_bits_per_second: int = 800_000
     """What a publisher is told it may send, where it leaves congestion control to us (REMB)."""
     opus_dtx: bool = False
     """Ask publishers to send almost nothing while they are silent."""

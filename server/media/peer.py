@@ -164,7 +164,7 @@ class Peer:
     async def add_candidate(self, text: str) -> None:
         """Take a candidate of the peer; one that is of no use is passed over."""
         candidate = compat.parse_candidate(text)
-        if candidate is not None and len(self._agent.remote_candidates) < 64:
+        if candidate is not None and len(self._agent.remote_candidates) < compat.MAX_REMOTE_CANDIDATES // 2:
             await self._agent.add_remote_candidate(candidate)
 
     async def run(self) -> None:
@@ -434,9 +434,11 @@ class Peer:
                 packet, names = rtcp.receiver_report(self._ssrc, []), []
         video = self.tracks.get("video")
         if self._feedback is None and video is not None and video.ssrc is not None:
-            names_part = rtcp.source_descriptions(names)
-            limit = rtcp.bitrate_limit(self._ssrc, self._config.publish_bits_per_second, [video.ssrc])
-            self.send_rtcp(packet + names_part + limit)
+            # The loss-based part of Google congestion control (draft-ietf-rmcat-gcc-02, section 6), without memory.
+            loss = video.statistics.lost_fraction
+            allowed = self._config.publish_bits_per_second * (1 - loss if loss > 0.1 else 1)
+            limit = rtcp.bitrate_limit(self._ssrc, int(allowed), [video.ssrc])
+            self.send_rtcp(packet + rtcp.source_descriptions(names) + limit)
         else:
             self.send_rtcp(packet + rtcp.source_descriptions(names))
 

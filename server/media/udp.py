@@ -15,9 +15,12 @@ import socket
 from typing import Any, Protocol
 
 import ifaddr
+import structlog
 
 from deliberation.errors import Unavailable
 from server.media.datagrams import INBOX, OUTBOX, Address, Buffer, Lane, address_of, socket_name
+
+log = structlog.get_logger(__name__)
 
 SOCKET_BUFFER = 4 << 20
 """Asked for; the system may give less (net.core.rmem_max)."""
@@ -61,6 +64,8 @@ class UdpPort:
         """Datagrams of nobody we know."""
         self.unsent = 0
         """Datagrams that the system did not take."""
+        self.failed = 0
+        """Datagrams at which we failed; the first is logged."""
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
 
     def add_stun(self, ufrag: str, end: StunEnd) -> None:
@@ -107,11 +112,11 @@ class UdpPort:
 
     def _readable(self) -> None:
         inbox, peers = INBOX, self._peers
-        try:
-            count = inbox.receive(self._socket, self._name_size)
-            for place in range(count):
-                buffer, length = inbox.buffers[place], inbox.lengths[place]
-                first = buffer.view[0] if length else 0
+        count = inbox.receive(self._socket, self._name_size)
+        for place in range(count):
+            buffer, length = inbox.buffers[place], inbox.lengths[place]
+            first = buffer.view[0] if length else 0
+            try:
                 if 128 <= first <= 191:
                     peer = peers.get(inbox.names[place])
                     if peer is not None:
@@ -120,8 +125,12 @@ class UdpPort:
                 elif self._take_other(first, buffer.view, length, inbox.names[place]):
                     continue
                 self.unknown += 1
-        finally:
-            OUTBOX.flush()
+            except Exception:
+                # A datagram that finds a fault of ours costs itself, not the others of the batch.
+                self.failed += 1
+                if self.failed == 1:
+                    log.exception("datagram failed", port=self.address[1])
+        OUTBOX.flush()
 
     def _take_other(self, first: int, view: memoryview, length: int, name: bytes) -> bool:
         if first <= 3:

@@ -140,3 +140,19 @@ def test_no_stun_bytes_upset_the_demultiplexer(octets: bytes) -> None:
     quiet = Quiet()
     quiet._stun_end(memoryview(octets + bytes(20)), len(octets))
     quiet._socket.close()
+
+
+async def test_a_fault_at_one_datagram_costs_that_datagram_alone(port: UdpPort, stranger: socket.socket) -> None:
+    class Faulty(Peer):
+        def take_media(self, buffer: Buffer, length: int) -> None:
+            super().take_media(buffer, length)
+            if len(self.media) == 1:
+                raise RuntimeError("a fault of ours")
+
+    ada = Faulty()
+    port.add_peer(stranger.getsockname(), ada)
+    for number in range(3):
+        stranger.send(b"\x80" + bytes([number]))
+    await until(lambda: len(ada.media) == 3)
+    assert port.failed == 1
+    stranger.close()
