@@ -12,6 +12,7 @@ const Monitor = lazy(() => import('./monitor/page'));
 const Review = lazy(() => import('./review/page'));
 const Organise = lazy(() => import('./organise/page'));
 const Outcome = lazy(() => import('./outcome/page'));
+const Docs = lazy(() => import('./docs/page'));
 
 function Page() {
   const path = location.pathname;
@@ -27,6 +28,8 @@ function Page() {
     case 'outcome':
       return <Outcome id={id} />;
   }
+  const docs = /^\/docs(?:\/([\w-]*))?\/?$/.exec(path);
+  if (docs) return <Docs name={docs[1] ?? ''} />;
   return path === '/' ? <Organise /> : <NotFound />;
 }
 

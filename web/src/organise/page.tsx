@@ -34,7 +34,9 @@ function Welcome({ onToken }: { onToken: (token: string) => void }) {
     <main class="column">
       <h1 {...screen}>{t('organise.welcome')}</h1>
       <p class="lead">{t('organise.welcome.text')}</p>
-      <p>{t('organise.welcome.link')}</p>
+      <p>
+        {t('organise.welcome.link')} <a href="/docs">{t('docs.title')}</a>
+      </p>
       <form
         class="aside-box stack"
         onSubmit={(event) => {
