@@ -100,6 +100,9 @@ class RoomFacilitator:
     async def _statements(self, state: RoomState) -> list[Payload]:
         drafts = await drafting.draft(state, self._model, self._new_id, self._clock)
         payloads: list[Payload] = [drafts.call] if drafts.call else []
+        now = (self._state or state).stage
+        if now is None or state.stage is None or now.stage_id != state.stage.stage_id:
+            return payloads  # the group has moved on: a statement belongs to the stage it was drafted for
         payloads += [
             StatementAdded(
                 statement_id=self._new_id(),

@@ -344,6 +344,23 @@ async def test_struck_words_are_checked_again_and_leave_the_summary() -> None:
     assert again.dropped == first.dropped + 1
 
 
+async def test_statements_that_come_after_the_stage_is_over_are_not_shown() -> None:
+    room = Room(4)
+    room.talk(LINES)
+    agents: list[RoomFacilitator] = []
+
+    def late(request: Any) -> str:
+        room.start(0, 150)
+        agents[0].observe(room.state)
+        return script(request)
+
+    agents.append(facilitator(room, ScriptedModel(late)))
+    room.start(1, 100)
+    await work(room, agents[0])
+    assert of_kind(room, "statement.added") == []
+    assert [call.outcome for call in of_kind(room, "ai.called")] == ["ok"]
+
+
 async def test_silence_in_the_talk_leaves_the_statements_to_the_group() -> None:
     room = Room(4)
     agent = facilitator(room)
