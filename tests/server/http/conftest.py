@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -82,12 +85,38 @@ async def fill(store: Store, deliberation_id: str, suffix: str, **privacy: Any) 
     await store.append(f"r1{suffix}", 16, log([RoomClosed(reason="finished")], first=16, at=1100.0))
 
 
+@pytest.fixture(scope="session")
+def filled_database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A database with two deliberations and links to them, made once; tests get copies."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    async def make() -> dict[str, str]:
+        store = await Store.open(f"sqlite:///{folder}/parley.db")
+        await fill(store, "trial", "")
+        await fill(store, "other", "x")
+        auth = await Auth.open(store, settings_for(folder), lambda: START)
+        tokens = {
+            "invitation": await auth.issue("invitation", "trial"),
+            "participant": await auth.issue("participant", "trial", "p1"),
+            "other participant": await auth.issue("participant", "trial", "p2"),
+            "facilitator": await auth.issue("facilitator", "trial"),
+            "facilitator elsewhere": await auth.issue("facilitator", "other"),
+            "researcher": await auth.issue("researcher", "trial"),
+            "researcher elsewhere": await auth.issue("researcher", "other"),
+            "admin": "the-admin",
+        }
+        await store.close()
+        return tokens
+
+    return folder / "parley.db", asyncio.run(make())
+
+
 @pytest_asyncio.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, filled_database: tuple[Path, dict[str, str]]) -> AsyncIterator[Site]:
     settings = settings_for(tmp_path)
+    database, tokens = filled_database
+    shutil.copyfile(database, tmp_path / "parley.db")
     store = await Store.open(f"sqlite:///{tmp_path}/parley.db", tmp_path / "audio")
-    await fill(store, "trial", "")
-    await fill(store, "other", "x")
     rooms = FakeRooms()
     holder: list[Site] = []
     auth = await Auth.open(store, settings, lambda: holder[0].now if holder else START)
@@ -104,15 +133,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with TestClient(TestServer(app)) as client:
         here = Site(store, auth, client, rooms, settings)
         holder.append(here)
-        here.tokens = {
-            "invitation": await auth.issue("invitation", "trial"),
-            "participant": await auth.issue("participant", "trial", "p1"),
-            "other participant": await auth.issue("participant", "trial", "p2"),
-            "facilitator": await auth.issue("facilitator", "trial"),
-            "facilitator elsewhere": await auth.issue("facilitator", "other"),
-            "researcher": await auth.issue("researcher", "trial"),
-            "researcher elsewhere": await auth.issue("researcher", "other"),
-            "admin": "the-admin",
-        }
+        here.tokens = tokens
         yield here
     await store.close()
