@@ -5,8 +5,8 @@ Owns the matching; knows nothing of rooms. Used by `privacy` and `consent`. Pure
 A recogniser writes names as it hears them, so a word is taken for a name when it is
 
 - the same but for case, accents, possessive or plural s (`GUDRUN`, `Gudrun's`), whatever its own case, or
-- near it: same consonants in order (a phonetic key), or one edit away (two from seven letters on), where the word is capitalised, or its
-  phonetic key has three consonants at least, and it is no everyday word, or
+- near it, and no everyday word: capitalised inside a sentence, with the same consonants in order (a phonetic key) or one edit away (two from
+  seven letters on); opening a sentence or in lower case, where capitals tell nothing, only with four consonants alike or more, or
 - in scripts without capitals: the name with a short prefix or suffix, as Arabic, Russian or Turkish attach them; in scripts without
   spaces: the name anywhere.
 
@@ -69,7 +69,7 @@ class Masker:
             for part in name_parts(name):
                 found[part] = by if found.get(part, by) == by else shared
         self._parts = {
-            plain: _Part(plain, phonetic(plain), by, plain in COMMON_WORDS) for plain, by in found.items()
+            plain: _Part(plain, phonetic(plain), by, plain in COMMON_WORDS or plain in _NOBILIARY) for plain, by in found.items()
         }
         self._by_key: dict[str, list[_Part]] = {}
         self._by_start: dict[str, list[_Part]] = {}
@@ -97,7 +97,7 @@ class Masker:
                 continue
             after = tokens[index + 1] if index + 1 < len(tokens) else None
             gap = text[token.end() : after.start()] if after else text[token.end() :]
-            part = self._match(text, token, gap, after[0] if after else "", _opens_sentence(text, token.start()))
+            part = self._match(token[0], gap, after[0] if after else "", _opens_sentence(text, token.start()))
             if part:
                 found.append(Span(token.start(), token.end(), part.by))
             elif after and gap in (" ", "-") and (joined := self._joined(token[0], after[0])):
@@ -113,10 +113,9 @@ class Masker:
         """Say whether a capitalised word is one of the names, or near one."""
         return self._near(word, True) is not None
 
-    def _match(self, text: str, token: re.Match[str], gap: str, after: str, opens: bool) -> _Part | None:
-        word = token[0]
+    def _match(self, word: str, gap: str, after: str, opens: bool) -> _Part | None:
         capital = word[0].isupper()
-        part = self._near(word, capital)
+        part: _Part | None = self._near(word, capital and not opens)
         if part is None or not part.everyday:
             return part
         if not capital:
@@ -143,7 +142,7 @@ class Masker:
     def _nearest(self, word: str, capital: bool) -> _Part | None:
         exact = plain(word)
         for form in (exact, exact.removesuffix("s")):
-            if form in self._parts and (form == exact or not (exact in COMMON_WORDS and not capital)):
+            if form in self._parts and (form == exact or exact not in COMMON_WORDS):
                 return self._parts[form]
         if exact in COMMON_WORDS:
             return None
@@ -166,6 +165,7 @@ def name_parts(name: str) -> list[str]:
     """Return the parts of a name that identify somebody, in plain form: no initials, no particles; and all of them in one."""
     parts = [plain(token) for token in _TOKEN.findall(name)]
     kept = [part for part in parts if (len(part) > 1 or _NO_SPACES.search(part)) and part not in _NOBILIARY]
+    kept = kept or [part for part in parts if len(part) > 1]
     whole = "".join(parts)
     return list(dict.fromkeys([*kept, whole] if len(parts) > 1 and len(whole) > 3 else kept))
 
@@ -237,11 +237,12 @@ def replace_spans(text: str, spans: Iterable[Span]) -> str:
 
 
 def _sounds_like(word: str, part: _Part, capital: bool) -> bool:
-    """Match a word whose phonetic key is the name's: three consonants at least, or two where it is capitalised."""
-    length = min(len(word), len(part.plain))
-    if abs(len(word) - len(part.plain)) > 3:
-        return False
-    return (len(part.key) >= 3 and length >= 4) or (capital and len(part.key) >= 2 and length >= 3)
+    """Match a word whose phonetic key is the name's; a long key suffices, a short one needs near spelling and a capital."""
+    if len(part.key) >= 4 and capital:
+        return abs(len(word) - len(part.plain)) <= 3
+    if len(part.key) >= 4 or (capital and len(part.key) >= 2 and min(len(word), len(part.plain)) >= 3):
+        return distance(word, part.plain, 2) <= 2
+    return False
 
 
 def _is_close(word: str, part: _Part) -> bool:

@@ -66,6 +66,12 @@ def test_names_and_their_near_spellings_are_masked(name: str, said: str, masked:
         ("Ravi", "the river is very rough"),
         ("Maya", "maybe, my way"),
         ("Dean", "the deal is done"),
+        ("Daniel", "the tunnel. Tunnel works are dear"),
+        ("Marta", "la muerta y la muerte"),
+        ("Tamara", "set a timer"),
+        ("Karim", "ice cream"),
+        ("Carmen", "as the German cities do"),
+        ("Al", "vamos al centro"),
     ],
 )
 def test_everyday_words_stay(name: str, said: str) -> None:
@@ -81,6 +87,7 @@ def test_everyday_words_stay(name: str, said: str) -> None:
         ("Mark", "Mark thinks otherwise", "Participant 1 thinks otherwise"),
         ("Mark Jensen", "Mark Jensen, you", "Participant 1, you"),
         ("Rose", "so Rose said", "so Participant 1 said"),
+        ("Al", "as Al said", "as Participant 1 said"),
     ],
 )
 def test_a_name_that_is_an_everyday_word_is_masked_where_it_reads_as_a_name(name: str, said: str, masked: str) -> None:
