@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+
+from deliberation.errors import InvalidInput
 
 Kind = Literal["audio", "video"]
 Wanted = Literal["all", "few", "none"]
@@ -48,6 +51,29 @@ class MediaConfig:
     """Ask publishers to send almost nothing while they are silent."""
     audio_backlog: int = 2_000
     """Audio packets of a room that wait for the transcriber before the oldest are dropped and counted."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings with which no call would come about.
+
+        Raises:
+            InvalidInput: `media.settings`.
+        """
+        for address in (*self.addresses, *self.public_addresses):
+            try:
+                ip_address(address)
+            except ValueError as error:
+                raise InvalidInput(
+                    "media.settings",
+                    f"{address!r} is not an IP address.",
+                    "Give the number (such as 203.0.113.7) under which browsers reach this machine; names do not work here.",
+                ) from error
+        low, high = self.udp_ports
+        if not (low == high == 0 or 1024 <= low <= high <= 65_535):
+            raise InvalidInput(
+                "media.settings",
+                f"{low} to {high} is not a range of UDP ports.",
+                "Give two numbers from 1024 to 65535.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,11 @@ class BandwidthCap:
 
     LOSS_DOWN = 0.10
     LOSS_UP = 0.02
+    SQUEEZED = 0.7
+    """Of what is sent. On overuse a receiver estimates 85 % of what *arrives* (AIMD, ibid. section 5.5), also where its own machine is
+    late rather than the network; only less than that tells that not everything arrives."""
+    BELIEVED = 3
+    """Low estimates in a row, about a second apart, before they count."""
     STEP = 1.3
     QUIET = (4.0, 60.0)
     """Seconds without trouble before a step up: at first, at most."""
@@ -119,10 +124,10 @@ class BandwidthCap:
             estimate: the receiver's, for video (REMB counts what carries abs-send-time); None if it gave none.
             loss: share of packets lost, 0..1.
         """
-        squeezed = estimate is not None and sent > NEGLIGIBLE_BITS and estimate < 0.85 * sent
+        squeezed = estimate is not None and sent > NEGLIGIBLE_BITS and estimate < self.SQUEEZED * sent
         if loss > self.LOSS_DOWN or squeezed:
             self._troubles += 1
-            if loss > self.LOSS_DOWN or self._troubles >= 2:
+            if loss > self.LOSS_DOWN or self._troubles >= self.BELIEVED:
                 self._lower(at, sent, estimate if squeezed else None, loss)
             return
         self._troubles = 0

@@ -11,7 +11,8 @@ from aioice import stun
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deliberation.errors import Unavailable
+from deliberation.errors import InvalidInput, Unavailable
+from server.media import MediaConfig
 from server.media.datagrams import Buffer
 from server.media.udp import ADDRESSES_PER_PEER, UdpPort, local_addresses, open_ports
 from tests.server.media.clients import until
@@ -127,6 +128,19 @@ async def test_an_exhausted_range_is_told_with_a_hint() -> None:
         open_ports(("127.0.0.1",), (one.address[1], one.address[1]))
     assert refused.value.code == "media.ports" and refused.value.hint
     one.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"public_addresses": ("parley.example",)}, {"addresses": ("",)}, {"udp_ports": (50_000, 40_000)},
+        {"udp_ports": (0, 40_000)}, {"udp_ports": (40_000, 70_000)},
+    ],
+)  # fmt: skip
+def test_settings_with_which_no_call_would_come_about_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        MediaConfig(**wrong)
+    assert refused.value.code == "media.settings" and refused.value.hint
 
 
 @given(st.binary(max_size=120))
