@@ -144,7 +144,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     ]
     for someone in people:
         await store.add_participant(someone)
-    running = await registry.form("d1", people)
+    running = await registry.running(await registry.form("d1", people))
     app = web.Application()
     app[SETTINGS] = settings
     app[HANDLERS] = Handlers(registry, auth.verify, lambda: ())
