@@ -84,6 +84,7 @@ SCREENS = {
     "monitor-room": link("/d/demo/monitor", "facilitator:all", "monitor-room", "monitor-open"),
     "review": link("/d/demo/review", "researcher:x", "review-utterance"),
     "organise": link("/", "admin", "design-source"),
+    "docs": link("/docs/participant", "", "docs"),
     "outcome": link("/d/demo/outcome", "x", "outcome"),
 }
 LOOKS = {
