@@ -9,6 +9,7 @@ Invariants: at most one computation per deliberation at a time; every figure is 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -91,13 +92,13 @@ class OutcomeBook:
 def parameters_for(method: str, design: Design, record: Record, voters: int) -> dict[str, Any]:
     """Return the parameters that a deliberation's design implies, by method; all others are the method's own defaults.
 
-    A person counts for the opinion map with as many votes as half of the voters have, at most Polis's seven: nobody can vote on what other
-    groups saw. Agreement is compared by the first self-reported segment that people are balanced by. A slate has as many seats as leave five
+    A person counts for the opinion map with half as many votes as is usual here, at most Polis's seven: nobody can vote on what other groups
+    saw. Agreement is compared by the first self-reported segment that people are balanced by. A slate has as many seats as leave five
     people to each.
     """
     if method == "opinion-groups":
         cast = Counter(j.participant for j in {(j.participant, j.item): j for j in record.judgements if j.kind == "vote"}.values())
-        return {"min_votes": max(1, min(7, int(median(cast.values())))) if cast else 7}
+        return {"min_votes": max(1, min(7, math.ceil(median(cast.values()) / 2))) if cast else 7}
     if method == "agreement":
         asked = [*design.groups.balance_by, *design.segments]
         known = {key for person in record.participants for key in person.segments}
@@ -182,12 +183,24 @@ def view(found: Computed, *, full: bool) -> Outcomes:
                 parameters=dict(result.parameters),
                 seed=result.seed,
                 input_hash=result.input_hash,
-                figures=dict(result.figures) if full else public(dict(result.figures)),
+                figures=dict(result.figures) if full else _for_everybody(result),
             )
             for result in found.results
         ),
         refused=dict(found.refused),
     )
+
+
+def _for_everybody(result: Result) -> dict[str, Any]:
+    """Return a result's public figures; of the lists of names beside them, what follows from a suppressed group goes too."""
+    shown: dict[str, Any] = public(dict(result.figures))
+    if result.method == "opinion-groups":
+        told = {
+            s["item"] for s in shown["statements"] if not s.get("suppressed") and not any(g.get("suppressed") for g in s["by_group"])
+        }
+        shown["consensus"] = [item for item in shown["consensus"] if item in told]
+        shown["next_agenda"] = [entry for entry in shown["next_agenda"] if entry["item"] in told]
+    return shown
 
 
 def process_card(found: Computed) -> report.ProcessCard:

@@ -24,6 +24,10 @@ from server.storage.store import Store
 
 START = 1_800_000_000.0
 PEOPLE = [f"person{i:02}" for i in range(20)]
+OWN = (
+    "A tram for everybody.", "Teach cooking in all schools.", "Build cheaper flats near the station.", "Open the harbour to swimmers.",
+    "Pay the orchestra from taxes.", "Forbid fireworks in January.", "Let dogs run free in parks.", "Clean up the river banks.",
+)  # fmt: skip
 SEEDS = ("Keep the library.", "Close the ring road.", "Plant more trees.", "Raise the parking fee.")
 
 
@@ -68,7 +72,7 @@ def events(plan: Design, room: str, number: int, round_: int, people: Iterable[i
     payloads.append(StageStarted(stage_id="vote", index=1, ends_at=None))
     payloads += [StatementAdded(statement_id=f"vote-seed-{n}", participant_id=None, text=text, origin="seed") for n, text in enumerate(SEEDS, 1)]
     supports = tuple(f"{room}-u{i}" for i in people)
-    own = "A tram for everybody." if round_ == 1 and number == 1 else f"Idea of room {number}."
+    own = OWN[(number - 1) % len(OWN)]
     payloads.append(StatementAdded(statement_id=f"{room}-own", participant_id=PEOPLE[people[0]], text=own, supports=supports))
     payloads += list(extra)
     for i in people:

@@ -17,7 +17,7 @@ from deliberation.outcomes.record import parse_record, record_as_json
 from deliberation.outcomes.report import card_as_markdown, run_as_markdown
 from server.outcomes import OutcomeBook, process_card, run_report, view
 from server.storage.store import Store
-from tests.server.outcome_world import PEOPLE, SEEDS, START, design, events, fill, vote_of
+from tests.server.outcome_world import OWN, PEOPLE, SEEDS, START, design, events, fill, vote_of
 
 
 @pytest_asyncio.fixture
@@ -31,11 +31,11 @@ async def test_what_everybody_saw_is_one_item_with_everybodys_votes(store: Store
     await fill(store, design(), rounds=2)
     found = await OutcomeBook(store).computed("town")
     texts = [item.text for item in found.gathered.record.items if item.kind == "statement"]
-    assert sorted(texts) == sorted([*SEEDS, "A tram for everybody.", *(f"Idea of room {n}." for n in range(2, 9))])
+    assert sorted(texts) == sorted([*SEEDS, *OWN])
     tally = found.gathered.record.matrix().tally()
     items = found.gathered.record.matrix().items
     seen = {next(i.text for i in found.gathered.record.items if i.id == item): int(n) for item, n in zip(items, tally.seen, strict=True)}
-    assert seen["Plant more trees."] == 20 and seen["A tram for everybody."] == 20 and seen["Idea of room 2."] == 5
+    assert seen["Plant more trees."] == 20 and seen["A tram for everybody."] == 20 and seen[OWN[1]] == 5
     agrees = dict(zip(items, tally.agrees, strict=True))
     for n, text in enumerate(SEEDS):
         item = next(i.id for i in found.gathered.record.items if i.text == text)
@@ -85,6 +85,8 @@ async def test_the_public_sees_no_rows_no_names_and_no_small_groups(store: Store
                 check(inner)
 
     check([result["figures"] for result in shown["results"]])
+    groups = next(r for r in shown["results"] if r["method"] == "opinion-groups")["figures"]
+    assert len(groups["consensus"]) == 1  # what only one room's five saw cannot be told by group
     full = json.loads(view(await OutcomeBook(store).computed("town"), full=True).model_dump_json())
     assert len(next(r for r in full["results"] if r["method"] == "opinion-groups")["figures"]["rows"]["participants"]) == 20
 

@@ -63,8 +63,16 @@ function List({ found, ids, none, testid }: { found: Found; ids: string[]; none:
   );
 }
 
+function Level({ share }: { share: number }) {
+  return (
+    <span class="level" aria-hidden="true">
+      <span style={{ inlineSize: `${100 * share}%` }} />
+    </span>
+  );
+}
+
 export function AgreementSection({ found, figures }: { found: Found; figures: Agreement }) {
-  const compared = figures.statements.filter((one) => !one.suppressed && one.bridge !== null);
+  const compared = figures.statements.filter((one) => !one.suppressed && one.bridge !== null && figures.bridging.includes(one.item));
   const name = (segment: string) => (figures.segment === 'opinion-group' ? t('outcomes.group', { name: groupName(segment) }) : segment);
   return (
     <>
@@ -81,7 +89,7 @@ export function AgreementSection({ found, figures }: { found: Found; figures: Ag
                     <span class="muted">{tooFew(found.outcomes)}</span>
                   ) : (
                     <>
-                      <meter min={0} max={1} value={segment.agreement} aria-hidden="true" />
+                      <Level share={segment.agreement} />
                       <span class="figure">{percent(segment.agreement)}</span>
                     </>
                   )}
@@ -142,7 +150,7 @@ export function BallotsSection({ found, figures }: { found: Found; figures: Ball
           <li key={row.option} value={place.get(row.option)}>
             <blockquote dir="auto">{found.text(row.option)}</blockquote>
             {figures.winners.includes(row.option) && <b class="winner">{t('outcomes.ballots.winner')}</b>}
-            <meter min={0} max={Math.max(...rows.map((one) => one.score), 1)} value={row.score} aria-hidden="true" />
+            <Level share={row.score / Math.max(...rows.map((one) => one.score), 1)} />
             <span class="figure">{t('outcomes.ballots.score', { score: number(row.score, 1) })}</span>
           </li>
         ))}

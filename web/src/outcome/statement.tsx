@@ -17,7 +17,7 @@ export function Statement({ found, id, note, children }: { found: Found; id: str
       <blockquote dir="auto">{found.text(id)}</blockquote>
       {note && <p class="note">{note}</p>}
       {votes && (votes.suppressed ? <p class="muted">{tooFew(found.outcomes)}</p> : <VoteBar votes={votes as StatementVotes & Counts} label={t('outcomes.everybody')} />)}
-      {votes && !votes.suppressed && votes.by_group.length > 1 && (
+      {votes && !votes.suppressed && votes.by_group.some((group) => !group.suppressed) && (
         <ul class="by-group">
           {votes.by_group.map((group) => (
             <li key={group.group}>
