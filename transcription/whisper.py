@@ -42,6 +42,7 @@ _LEAST_SAMPLES = 1600
 _WINDOW_STEP = 2.0
 _FLOOR = {"tiny": 15.0, "tiny.en": 15.0}
 _FLOOR_ELSEWHERE = 10.0
+_DRAFT_FLOOR_ELSEWHERE = 8.0
 _DRAFT_FLOOR_NOT_ENGLISH = 16.0
 _MOST_PROMPT_TOKENS = 100
 """Of 448 that the decoder has in all; `token_limit` leaves room for them."""
@@ -52,8 +53,8 @@ _APPEND = "\"'.。,，!！?？:：”)]}、"
 class WhisperEngine:
     """One loaded Whisper model.
 
-    Windows under 10 s (15 s for tiny) make it loop, so they are never used; languages other than English get the
-    full window, drafts in them 16 s or more.
+    Windows under 10 s (15 s for tiny) make it loop, so only drafts get less (8 s); languages other than English get
+    the full window, drafts in them 16 s or more.
     """
 
     def __init__(self, settings: TranscriptionSettings, model: str | None = None) -> None:
@@ -63,13 +64,14 @@ class WhisperEngine:
         self.device, self._whisper = _load(path, settings)
         self._model: Any = self._whisper.model
         self._floor = _FLOOR.get(self.name, _FLOOR_ELSEWHERE)
+        self._draft_floor = _FLOOR.get(self.name, _DRAFT_FLOOR_ELSEWHERE)
 
     def window(self, reading: Reading) -> float:
         """Return the encoder window for a reading, seconds."""
         english = reading.language == "en" or not self._model.is_multilingual
         if reading.full_window or not (english or reading.draft):
             return _FULL_WINDOW
-        floor = self._floor if english else _DRAFT_FLOOR_NOT_ENGLISH
+        floor = (self._draft_floor if reading.draft else self._floor) if english else _DRAFT_FLOOR_NOT_ENGLISH
         needed = max(floor, reading.seconds + _MARGIN_SECONDS)
         return min(_FULL_WINDOW, math.ceil(needed / _WINDOW_STEP) * _WINDOW_STEP)
 
