@@ -10,21 +10,24 @@ from collections.abc import Mapping
 
 from deliberation.state import RoomState
 from facilitator.moves import Say
-from facilitator.text import catalogue
+from facilitator.text import catalogue, count_words
 
 
 def written(move: Say, state: RoomState) -> tuple[str, str]:
     """Return the text of a move and its reason.
 
-    Variants of a text take turns, by how often the rule has spoken already, so that the same log gives the same words.
+    Variants of a text take turns, by how often the rule has spoken already, so that the same log gives the same words; a message keeps to
+    the design's word limit where one of them does (the shortest is taken where none does).
     """
     language = language_for(move, state)
     entry = catalogue(language)
-    variants = entry[move.rule]
-    times = sum(made.rule == move.rule for made in state.interventions.values())
     words = {**move.words, "name": display_name(state, move.about, language)}
-    text = _fill(variants[times % len(variants)], words)
-    return text, _fill(entry[f"{move.rule}.why"][0], move.words)
+    texts = [_fill(variant, words) for variant in entry[move.rule]]
+    if move.weight == "message":
+        limit = state.facilitation.budget.max_words
+        texts = [text for text in texts if count_words(text) <= limit] or [min(texts, key=count_words)]
+    times = sum(made.rule == move.rule for made in state.interventions.values())
+    return texts[times % len(texts)], _fill(entry[f"{move.rule}.why"][0], move.words)
 
 
 def language_for(move: Say, state: RoomState) -> str:

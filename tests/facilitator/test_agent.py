@@ -211,6 +211,14 @@ def test_private_words_are_in_the_readers_language_public_ones_in_the_groups() -
     assert public.startswith("Ana, ¿") and "30" in why
 
 
+def test_a_tighter_word_limit_takes_the_shorter_wording() -> None:
+    room = Room(4, design(facilitation={"budget": {"max_words": 10}}))
+    for _ in range(3):
+        text, _ = written(Say("silence.ask", words={"seconds": 12}), room.state)
+        assert count_words(text) <= 10
+        room.add(1, InterventionMade(intervention_id=room.new_id(), rule="silence.ask", text=text))
+
+
 def test_reasons_never_name_anybody() -> None:
     room = Room(4)
     for rule in catalogue("en"):
