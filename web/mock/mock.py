@@ -243,8 +243,6 @@ async def api(request: web.Request) -> web.Response:
         return reply(infos())
     if path == "/api/deliberations/demo/links":
         return reply(links if request.method == "POST" else [http.LinkInfo(link_id="l1", role="participant", deliberation_id="demo", participant_id=None, issued_at=time.time(), expires_at=time.time() + 8e6, revoked=False)])
-    if path == "/api/deliberations/demo/outcomes":
-        return web.Response(text=(ROOT / "mock" / "outcomes.json").read_text(), content_type="application/json")
     if path == "/api/deliberations":
         if request.method == "POST":
             return reply(links)

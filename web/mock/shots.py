@@ -1,6 +1,6 @@
 """Take pictures of the client's screens from the mock server, and run axe-core on them where asked. For development only.
 
-    .venv/bin/python web/mock/shots.py 8765 build/shots [--axe] [name[:look] | :look ...]
+Use: `.venv/bin/python web/mock/shots.py 8765 build/shots [--axe] [name[:look] | :look ...]`
 """
 
 from __future__ import annotations
@@ -85,7 +85,6 @@ SCREENS = {
     "review": link("/d/demo/review", "researcher:x", "review-utterance"),
     "organise": link("/", "admin", "design-source"),
     "docs": link("/docs/participant", "", "docs"),
-    "outcome": link("/d/demo/outcome", "x", "outcome"),
 }
 LOOKS = {
     "wide": {"size": "wide"},
@@ -122,7 +121,7 @@ with sync_playwright() as play:
                     found = page.evaluate("tags => axe.run({ runOnly: tags })", tags)
                     for one in found["violations"]:
                         print(f"{name} {look} axe {one['id']}: {one['help']}", *[node["html"][:160] for node in one["nodes"][:3]], sep="\n    ")
-                page.screenshot(path=str(OUT / f"{name}-{look}.png"), full_page=name in ("consent", "thanks", "lobby", "organise", "review", "outcome"))
+                page.screenshot(path=str(OUT / f"{name}-{look}.png"), full_page=name in ("consent", "thanks", "lobby", "organise", "review"))
             except Exception as error:
                 page.screenshot(path=str(OUT / f"{name}-{look}-failed.png"))
                 print(name, look, "FAILED", str(error).splitlines()[0])
