@@ -21,18 +21,15 @@ import structlog
 
 from deliberation import agenda, turns
 from deliberation.commands import Actor, Command, decide
+from deliberation.consent import erased, erasures_of
 from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import (
     AI,
     SYSTEM,
     AiCalled,
-    ChatStruck,
-    ConsentWithdrawn,
     Event,
     InterventionMade,
     Payload,
-    UtteranceStruck,
-    erase,
 )
 from deliberation.room import fold_all
 from deliberation.state import RoomState
@@ -193,12 +190,14 @@ class Room:
             beside = [group.create_task(self._guard(part.run, type(part).__name__)) for part in self.parts]
             if self.facilitator is not None:
                 beside.append(group.create_task(self._guard(self.facilitator.run, "facilitator")))
-            group.create_task(self._wind_up(beside))
+            winding_up = group.create_task(self._wind_up())
             try:
                 await self._serve()
             finally:
                 self._over.set()
-                self._closing.set()
+            await winding_up
+            for task in beside:
+                task.cancel()
         await self._settle_owed()
 
     def stop(self) -> None:
@@ -314,13 +313,10 @@ class Room:
 
     def _forget(self, event: Event) -> None:
         """Erase in memory what the store has just erased."""
-        payload = event.payload
-        if isinstance(payload, UtteranceStruck | ChatStruck):
-            self.events = list(erase(self.events, subject=payload.subject))
-        elif isinstance(payload, ConsentWithdrawn) and "take_part" in payload.items:
-            if self.state.plan.privacy.on_withdraw == "erase":
-                self.events = list(erase(self.events, owner=payload.owner))
-                self.state = fold_all(self.events)
+        erasures = erasures_of(event.payload, self.state.plan.privacy.on_withdraw)
+        if erasures:
+            self.events = erased(self.events, erasures)
+            self.state = fold_all(self.events)
 
     def _flush(self) -> None:
         for viewer in self._viewers:
@@ -344,12 +340,10 @@ class Room:
         viewer.view = view
         viewer.seq = self.state.seq
 
-    async def _wind_up(self, beside: Sequence[asyncio.Task[None]]) -> None:
+    async def _wind_up(self) -> None:
         """Once the room is over, flush and free its parts; the last words come in through the inbox meanwhile."""
         await self._over.wait()
         await asyncio.gather(*(self._close(part) for part in self.parts))
-        for task in beside[: len(self.parts)] if not self._closing.is_set() else beside:
-            task.cancel()
 
     async def _close(self, part: Part) -> None:
         try:

@@ -13,7 +13,6 @@ import av
 import numpy as np
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
-
 RATE = 16_000
 
 

@@ -90,7 +90,7 @@ class ParleyServer:
                 return await self.process.wait()
         except TimeoutError:
             self.process.kill()
-            raise AssertionError("the server did not stop in time")
+            raise AssertionError("the server did not stop in time")  # noqa: B904 - what else failed stays visible
         finally:
             if self._reader is not None:
                 self._reader.cancel()

@@ -211,6 +211,25 @@ async def test_a_member_without_a_sign_of_life_is_away_and_back_when_they_return
         assert room.state.members["bob"].presence == "here"
 
 
+async def test_a_room_that_is_over_still_ends_when_asked() -> None:
+    from deliberation.commands import CloseRoom
+
+    class Quiet:
+        def tick(self, state: RoomState, at: float, last_seen: Mapping[str, float]) -> list[Payload]:
+            return []
+
+        def observe(self, state: RoomState) -> None:
+            pass
+
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    room = await opened(MemoryLog(), "ann", "bob")
+    room.facilitator = Quiet()
+    async with running(room):
+        await room.do(Actor("f-1", "facilitator"), CloseRoom())
+
+
 async def test_a_closed_room_refuses_talk_but_still_answers_for_ones_own_words() -> None:
     from deliberation.commands import CloseRoom
 
