@@ -82,6 +82,7 @@ export class Session {
   takeOver(): void {
     this.takeover = true;
     this.seatTaken.value = false;
+    void this.devices.start();
     this.socket.retry();
   }
 
