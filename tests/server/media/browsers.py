@@ -12,7 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from server.media import MediaRoom
-from tests.server.media.links import Link, link_to
+from tests.server.media.links import Network
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_FLAGS = [
@@ -58,12 +58,9 @@ window.received = async () => {
 
 
 @asynccontextmanager
-async def pages(
-    room: MediaRoom, links: dict[str, dict[str, float | None]] | None = None
-) -> AsyncIterator[tuple[Browser, str]]:
-    """Serve the page and open Chromium; members named in `links` connect over a bad network."""
-    links = links or {}
-    opened: dict[str, Link] = {}
+async def pages(room: MediaRoom, network: Network | None = None) -> AsyncIterator[tuple[Browser, str]]:
+    """Serve the page and open Chromium; members named in `network` connect over a bad one."""
+    network = network or Network()
 
     async def page(request: web.Request) -> web.Response:
         return web.Response(text=PAGE, content_type="text/html")
@@ -71,11 +68,7 @@ async def pages(
     async def offer(request: web.Request) -> web.Response:
         name = request.match_info["member"]
         answer = await room.connect(name, await request.text())
-        if name in links:
-            link = await link_to(answer, **links[name])
-            opened[name] = link
-            answer = link.through(answer)
-        return web.Response(text=answer)
+        return web.Response(text=await network.through(name, answer))
 
     app = web.Application()
     app.add_routes([web.get("/", page), web.post("/offer/{member}", offer)])
@@ -91,8 +84,7 @@ async def pages(
         finally:
             await browser.close()
             await runner.cleanup()
-            for link in opened.values():
-                link.transport.close()
+            network.close()
 
 
 def received(page: Page) -> Callable[[], Awaitable[Any]]:

@@ -69,3 +69,23 @@ async def link_to(answer: str, **options: float | None) -> Link:
         local_addr=("127.0.0.1", 0),
     )
     return link
+
+
+class Network:
+    """Which members connect over a bad network, and their links once they have."""
+
+    def __init__(self, **options: dict[str, float | None]) -> None:
+        self.options = options
+        self.links: dict[str, Link] = {}
+
+    async def through(self, member: str, answer: str) -> str:
+        """Return the answer for a member, by way of its link if it has one."""
+        if member not in self.options:
+            return answer
+        self.links[member] = await link_to(answer, **self.options[member])
+        return self.links[member].through(answer)
+
+    def close(self) -> None:
+        """Close all links."""
+        for link in self.links.values():
+            link.transport.close()
