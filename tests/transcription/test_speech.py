@@ -110,3 +110,13 @@ def test_noise_that_slips_past_the_voice_gate_is_not_made_into_words(engine: Whi
         samples = rng.normal(0, level, 3 * 48_000).astype(np.float32)
         item = work_item(pieces=(Piece(0, len(samples), tuple(encode_opus(samples))),))
         assert recognise(engine, [item], [2])[0].text == ""
+
+
+def test_the_encoders_window_is_cut_to_the_speech_in_english_only(engine: WhisperEngine) -> None:
+    def window(seconds: float, language: str | None = "en", **how: bool) -> float:
+        return engine.window(Reading(np.zeros(round(seconds * 16_000), np.float32), language, 1, **how))
+
+    assert window(3) == 10 and window(12) == 14 and window(29) == 30
+    assert window(3, draft=True) == 8 and window(9, draft=True) == 10
+    assert window(3, "de") == window(3, None) == window(3, full_window=True) == 30
+    assert window(3, "de", draft=True) == 16
