@@ -6,7 +6,7 @@ Called by: `transcription.stream`.
 
 Invariant: a final leaves only by its answer or by being taken back. What is dropped: a partial when the same speaker's
 next one comes before it was sent; the oldest refining beyond 50. Spilled files are deleted as soon as they are read
-back, answered or taken back, and all of them by `clear`.
+back, answered or taken back, and all of them by `clear`; what a killed process left of the room, at the next start.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Outbox:
     def __init__(self, room_id: str, settings: TranscriptionSettings) -> None:
         self._settings = settings
         self._folder = None if settings.spill_dir is None else settings.spill_dir / room_id
+        if self._folder is not None and self._folder.exists():
+            shutil.rmtree(self._folder, ignore_errors=True)
         self._finals: OrderedDict[str, _Waiting] = OrderedDict()
         self._refines: OrderedDict[str, _Waiting] = OrderedDict()
         self._partials: OrderedDict[str, WorkItem] = OrderedDict()

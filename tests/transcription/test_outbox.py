@@ -103,6 +103,13 @@ def test_what_waits_on_disk_is_deleted_when_the_room_ends_or_takes_it_back(tmp_p
     assert box.empty
 
 
+def test_what_a_killed_process_left_on_disk_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "old.item").write_bytes(b"what somebody said")
+    outbox(tmp_path)
+    assert not (tmp_path / "room").exists()
+
+
 def test_an_unanswered_item_is_looked_for_and_sent_again_when_lost() -> None:
     box = outbox(missing_after_seconds=5.0)
     box.add(final("a"), 0)
