@@ -81,6 +81,7 @@ async def draft(
         answer=StatementDraft,
         first_seq=1,
         last_seq=state.seq,
+        max_tokens=100 + 120 * count,
     )
     answer = await ask(model, question, new_id(), clock)
     wanted = answer.value.statements if answer.value else []

@@ -78,10 +78,11 @@ async def summarise(
         points, dropped = extracted(state)
         return Summarised((*points, *votes), "extraction", dropped)
     prompt = prompts.load("summary")
+    count = max(6, 2 * len(state.seated))
     question = Question(
         purpose="summary",
         prompt=prompt,
-        system=prompt.filled(count=max(6, 2 * len(state.seated)), language=state.plan.language),
+        system=prompt.filled(count=count, language=state.plan.language),
         data=prompts.quoted(
             {
                 "question": state.plan.question,
@@ -91,7 +92,7 @@ async def summarise(
         answer=SummaryDraft,
         first_seq=1,
         last_seq=state.seq,
-        max_tokens=1600,
+        max_tokens=100 + 120 * count,
     )
     answer = await ask(model, question, new_id(), clock)
     wanted = answer.value.sentences if answer.value else []
