@@ -281,16 +281,9 @@ class SequenceMap:
         return None
 
 
-class StoredPacket(NamedTuple):
-    """One packet of a source, kept so that it can be sent again; a tuple, as one is made per packet."""
-
-    source: int
-    """Unwrapped sequence number."""
-    marker: int
-    """0x80 or 0."""
-    timestamp: int
-    payload: bytes
-    vp8: Vp8Descriptor
+StoredPacket = tuple[int, int, int, bytes]
+"""(unwrapped sequence number, marker 0x80 or 0, timestamp, payload): a plain tuple, since the garbage collector stops looking at those,
+and tens of thousands are kept."""
 
 
 class PacketRing:
@@ -305,9 +298,9 @@ class PacketRing:
 
     def add(self, packet: StoredPacket) -> None:
         """Keep a packet, overwriting the one `size` numbers before it."""
-        self._packets[packet.source & self._mask] = packet
+        self._packets[packet[0] & self._mask] = packet
 
     def get(self, source: int) -> StoredPacket | None:
         """Return the packet with that unwrapped number, if it is still kept."""
         packet = self._packets[source & self._mask]
-        return packet if packet is not None and packet.source == source else None
+        return packet if packet is not None and packet[0] == source else None

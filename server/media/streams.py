@@ -210,7 +210,9 @@ class Subscription:
             self._resent[number] = at
             self.resent += 1
             if self.rtx_ssrc is None or self.rtx_payload_type is None:
-                self.emit(packet.marker, number, packet.timestamp, packet.payload, send_time, 127, packet.vp8, found[1])
+                _, marker, timestamp, payload = packet
+                vp8 = parse_vp8(payload) or NO_VP8
+                self.emit(marker, number, timestamp, payload, send_time, 127, vp8, found[1])
             else:
                 self._emit_rtx(packet, number, found[1], send_time)
 
@@ -220,19 +222,18 @@ class Subscription:
         buffer = self._buffers[0]
         view, start = buffer.view, self._header_size
         flags = view[0]
-        timestamp = (packet.timestamp + self.timestamp_shift) & 0xFFFFFFFF
+        _, marker, timestamp, payload = packet
+        timestamp = (timestamp + self.timestamp_shift) & 0xFFFFFFFF
         self._rtx_number = (self._rtx_number + 1) & 0xFFFF
         assert self.rtx_ssrc is not None and self.rtx_payload_type is not None
-        HEADER.pack_into(
-            view, 0, flags, packet.marker | self.rtx_payload_type, self._rtx_number, timestamp, self.rtx_ssrc
-        )
+        HEADER.pack_into(view, 0, flags, marker | self.rtx_payload_type, self._rtx_number, timestamp, self.rtx_ssrc)
         if self._send_time is not None:
             view[self._send_time] = send_time
         struct.pack_into("!H", view, start, number)
-        end = start + 2 + len(packet.payload)
-        view[start + 2 : end] = packet.payload
+        end = start + 2 + len(payload)
+        view[start + 2 : end] = payload
         if picture or self.tl0_shift:
-            shift_vp8(view, start + 2, packet.vp8, picture, self.tl0_shift)
+            shift_vp8(view, start + 2, parse_vp8(payload) or NO_VP8, picture, self.tl0_shift)
         self._length[0] = end
         if _srtp_protect(self.context, buffer.c, self._length):
             self.errors += 1
@@ -380,7 +381,7 @@ class Track:
             vp8 = parse_vp8(payload) or NO_VP8
             if vp8.layer:
                 self.layered = True
-            self.ring.add(StoredPacket(source, marker, timestamp, payload, vp8))
+            self.ring.add((source, marker, timestamp, payload))
         send_time = (int(at * 262_144) & 0xFFFFFF).to_bytes(3, "big")
         if late:
             self._forward_late(source, marker, timestamp, payload, level, vp8, send_time)

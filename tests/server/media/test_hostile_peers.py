@@ -181,8 +181,12 @@ async def test_a_member_that_changes_its_address_is_followed() -> None:
         await moved.agent.add_remote_candidate(None)
         await moved.agent.connect()
         ada.agent.on_media = None
-        await talk(ben, 10)
-        await until(lambda: len(inbox.payloads(AUDIO)) == 10)
+
+        def followed() -> bool:
+            ben.send(ben.rtp(ben.audio_ssrc, AUDIO, 0, b"\xf8here"))
+            return len(inbox.payloads(AUDIO)) >= 10
+
+        await until(followed)
         pair = moved.agent._nominated[1]
         ada.send_raw, ada.remote_address = pair.protocol.transport.sendto, pair.remote_addr
         await talk(ada, 5)

@@ -12,14 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.media.rtp import (
-    NO_VP8,
     URI_ABS_SEND_TIME,
     URI_AUDIO_LEVEL,
     URI_MID,
     ExtensionIds,
     PacketRing,
     SequenceMap,
-    StoredPacket,
     header_template,
     parse_header,
     parse_vp8,
@@ -199,5 +197,5 @@ def test_numbers_of_another_source_are_not_mapped_after_a_switch() -> None:
 def test_the_ring_forgets_what_is_older_than_its_size() -> None:
     ring = PacketRing(4)
     for source in range(10, 16):
-        ring.add(StoredPacket(source, 0, 0, b"", NO_VP8))
+        ring.add((source, 0, 0, b""))
     assert [ring.get(s) is not None for s in range(9, 17)] == [False, False, False, True, True, True, True, False]
