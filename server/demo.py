@@ -75,7 +75,8 @@ async def _beside(settings: Settings, designs: list[Design], after: Callable[[Re
     server_stop = asyncio.Event()
     serving = asyncio.create_task(serve(settings, designs, server_stop, ready.set_result))
     try:
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[object]] = {serving, ready}  # type: ignore[arg-type]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
         return await after(await ready)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from pydantic import ValidationError
 
 from deliberation.errors import InvalidInput, NotAllowed, ParleyError, TooMany
@@ -22,7 +23,6 @@ from server.http.limits import Limiter
 from server.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 MAX_BODY_BYTES = 512 * 1024  # the largest body is a design file; give it to web.Application(client_max_size=…)
 REQUESTS_PER_SECOND = 30.0  # per address, since a whole class may share one

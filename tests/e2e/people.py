@@ -14,6 +14,7 @@ import numpy as np
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
 RATE = 16_000
+expect.set_options(timeout=60_000)  # a busy machine makes slow pages, not wrong ones
 
 
 def chromium() -> str | None:
@@ -129,6 +130,7 @@ async def person(playwright: Playwright, name: str, audio: Path | None, *flags: 
     browser = await playwright.chromium.launch(executable_path=chromium(), args=arguments)
     made = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
     page = await made.new_page()
+    page.set_default_timeout(90_000)
     someone = Person(name, browser, made, page)
     page.on("pageerror", lambda error: someone.errors.append(str(error)))
     page.on("console", lambda m: someone.errors.append(m.text) if m.type == "error" else None)

@@ -114,7 +114,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         monitor = await person(playwright, "monitor", None)
         people.append(monitor)
         await monitor.page.goto(server.links["monitor"])
-        await expect(monitor.page.get_by_test_id("monitor-room").first).to_be_visible(timeout=15_000)
+        await expect(monitor.page.get_by_test_id("monitor-room").first).to_be_visible()
         for name in NAMES:
             await expect(monitor.page.get_by_test_id("monitor-room").first).to_contain_text(name)
         await monitor.shot(shots, "monitor")
@@ -125,7 +125,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         for someone in people[:3]:
             await someone.page.get_by_test_id("ready").click()
         for someone in people:
-            await expect(someone.page.get_by_test_id("statement").first).to_be_visible(timeout=30_000)
+            await expect(someone.page.get_by_test_id("statement").first).to_be_visible()
         seed = "[data-testid=statement][data-statement='statements-seed-1']"
         for someone, vote in zip(people, ("agree", "agree", "disagree", "pass"), strict=True):
             await someone.page.locator(seed).get_by_test_id(f"vote-{vote}").click()
@@ -139,7 +139,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         # the closing: every cited utterance holds words of the sentence that cites it
         for someone in people[:3]:
             await someone.page.get_by_test_id("ready").click()
-        await expect(people[0].page.get_by_test_id("summary-sentence").first).to_be_visible(timeout=45_000)
+        await expect(people[0].page.get_by_test_id("summary-sentence").first).to_be_visible()
         sentences = await people[0].page.evaluate(
             """() => [...document.querySelectorAll('[data-testid=summary-sentence]')].map(s => ({
                 text: s.querySelector('.sentence-text').textContent,
@@ -158,7 +158,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         for someone in people[:3]:
             await someone.page.get_by_test_id("ready").click()
         for someone in people:
-            await expect(someone.page.get_by_test_id("thanks")).to_be_visible(timeout=30_000)
+            await expect(someone.page.get_by_test_id("thanks")).to_be_visible()
         await people[0].shot(shots, "thanks")
         unexpected = {p.name: p.errors for p in people if p.errors}
         assert not unexpected, unexpected
@@ -170,7 +170,7 @@ async def test_four_people_deliberate_from_consent_to_the_cited_summary(
         reviewer = await person(playwright, "reviewer", None)
         people.append(reviewer)
         await reviewer.page.goto(server.links["review"])
-        await expect(reviewer.page.get_by_test_id("review-utterance").first).to_be_visible(timeout=15_000)
+        await expect(reviewer.page.get_by_test_id("review-utterance").first).to_be_visible()
         text = await reviewer.page.locator("body").inner_text()
         for name in NAMES:
             assert name in text
