@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -37,11 +38,14 @@ async def media_room(config: MediaConfig | None = None) -> AsyncIterator[tuple[M
         await room.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait for a condition of the real network; fails with the condition's source line after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait for a condition of the real network; fails with the condition's source after `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds:.0f} s: {inspect.getsource(condition).strip()}") from None
 
 
 class AiortcClient:

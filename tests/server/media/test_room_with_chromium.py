@@ -19,7 +19,7 @@ async def test_browsers_decode_each_other_and_an_aiortc_member_and_come_back_und
         await decodes(received(ada), 20)
         await decodes(received(ben), 20)
         cy = await AiortcClient(room, "cy", slots=2).join()
-        await until(lambda: cy.decoded["3"] > 10 and cy.decoded["5"] > 10, 20)
+        await until(lambda: cy.decoded["3"] > 10 and cy.decoded["5"] > 10)
         await ada.evaluate("join('ada', 2)")
         await decodes(received(ada), 20)
         frames = (await ben.evaluate("received()"))["frames"]
