@@ -364,7 +364,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     talkers = [1] if chosen.quick else [int(number) for number in chosen.talkers.split(",")]
-    seconds = 20.0 if chosen.quick else chosen.seconds
+    seconds = 24.0 if chosen.quick else chosen.seconds
     settings = TranscriptionSettings(model=chosen.model)
     clips = load(chosen.folder, 20.0 if chosen.quick else None)
     model = reference_model(settings)

@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from transcription.decode import RATE
 from transcription.hypothesis import Agreement
 from transcription.language import LanguageLock
@@ -31,6 +33,7 @@ from transcription.utterances import (
 )
 from transcription.work import Kind, Piece, WorkItem, WorkResult
 
+_log = structlog.get_logger(__name__)
 _PARTIAL_LOST_SECONDS = 4.0
 _MOST_TRIES = 2
 
@@ -212,6 +215,8 @@ class Participant:
             utterance.final_id = self._send("final", (utterance.final_piece,))
             self._ending[utterance.final_id] = utterance
             return
+        if result.outcome != "ok":
+            _log.error("an utterance could not be read", room=self._room_id, utterance=utterance.utterance_id)
         seconds = utterance.ended_at - utterance.started_at
         self.language.heard(result.language, result.language_probability, seconds)
         if not result.text:

@@ -93,9 +93,9 @@ class TranscriptionSettings(BaseModel):
 
     # worker
     heartbeat_seconds: float = Field(1.0, gt=0)
-    reclaim_after_seconds: float = Field(3.0, gt=0)
+    reclaim_after_seconds: float = Field(4.0, gt=0)
     """An item whose worker has not been heard of for so long goes to another."""
-    most_deliveries: int = Field(3, ge=1)
+    most_deliveries: int = Field(5, ge=1)
     """An item that was handed out more often than this without an answer is given up: it may be what kills
     workers."""
     gpu_batch: int = Field(32, ge=1)

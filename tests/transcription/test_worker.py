@@ -69,8 +69,8 @@ def test_finals_lose_their_beam_first_and_then_their_model() -> None:
 
 
 def test_an_item_that_seems_to_kill_workers_is_given_up() -> None:
-    assert plan([claim(deliveries=4)], SETTINGS).given_up
-    assert not plan([claim(deliveries=3)], SETTINGS).given_up
+    assert plan([claim(deliveries=SETTINGS.most_deliveries + 1)], SETTINGS).given_up
+    assert not plan([claim(deliveries=SETTINGS.most_deliveries)], SETTINGS).given_up
 
 
 async def test_items_are_read_in_order_of_priority_and_answered_once_each() -> None:
