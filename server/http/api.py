@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from deliberation.commands import Id
 from deliberation.consent import consent_given
 from deliberation.design import Design, parse_design
-from deliberation.errors import Conflict, InvalidInput, NotAllowed, Unavailable
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from server import metrics
 from server.http.auth import Link, bearer
+from server.http.calendars import calendar_file
 from server.http.keys import AUTH, CLOCK, PUBLIC_URL, READY, ROOMS, SETTINGS, STORE
 from server.http.models import (
     DeliberationInfo,
@@ -67,15 +68,23 @@ async def list_deliberations(request: web.Request, link: Link) -> web.Response:
     """List all deliberations with their links, oldest first."""
     store, found = request.app[STORE], []
     for record in await store.deliberations():
-        people = await store.participants(record.deliberation_id)
+        people = [p for p in await store.participants(record.deliberation_id) if not p.simulated]
+        rooms = [room for room in await store.rooms(record.deliberation_id) if not room.practice]
+        waiting = request.app[ROOMS].waiting(record.deliberation_id)
+        seatless = sum(p.room_id is None and p.withdrawn_at is None for p in people)
         info = DeliberationInfo(
             id=record.deliberation_id,
             title=record.design.title,
             question=record.design.question,
             created_at=record.created_at,
             open=record.open,
-            rooms=sum(not room.practice for room in await store.rooms(record.deliberation_id)),
-            participants=sum(not person.simulated for person in people),
+            opens_at=_opens_at(record.design),
+            rounds=record.design.rounds,
+            rooms=len(rooms),
+            rooms_open=sum(room.closed_at is None for room in rooms),
+            participants=len(people),
+            waiting=waiting,
+            no_shows=max(0, seatless - waiting),
             links=await deliberation_links(request.app, record.deliberation_id),
         )
         found.append(info.model_dump(mode="json"))
@@ -88,6 +97,25 @@ async def close_deliberation(request: web.Request, link: Link) -> web.Response:
     await store.deliberation(deliberation_id)
     await store.close_deliberation(deliberation_id, request.app[CLOCK]())
     return web.Response(status=204)
+
+
+async def open_deliberation(request: web.Request, link: Link) -> web.Response:
+    """Let people join again."""
+    store, deliberation_id = request.app[STORE], request.match_info["id"]
+    await store.deliberation(deliberation_id)
+    await store.reopen_deliberation(deliberation_id)
+    return web.Response(status=204)
+
+
+async def calendar(request: web.Request, link: Link) -> web.Response:
+    """Give the opening time as a calendar file. Raises `NotFound` for a deliberation that is open all the time."""
+    record = await request.app[STORE].deliberation(request.match_info["id"])
+    opens_at = _opens_at(record.design)
+    if opens_at is None:
+        raise NotFound("no_opening_time", "This deliberation has no opening time.")
+    text = calendar_file(record.design, opens_at, request.app[CLOCK]())
+    headers = {"Content-Disposition": f'attachment; filename="{record.deliberation_id}.ics"'}
+    return web.Response(text=text, content_type="text/calendar", charset="utf-8", headers=headers)
 
 
 async def join_info(request: web.Request, link: Link) -> web.Response:
@@ -135,7 +163,9 @@ async def issue_link(request: web.Request, link: Link) -> web.Response:
     await request.app[STORE].deliberation(deliberation_id)
     wanted = LinkRequest.model_validate(await _json(request))
     role: LinkRole = "invitation" if wanted.role == "participant" else wanted.role
-    token = await request.app[AUTH].issue(role, deliberation_id, days=wanted.days)
+    if wanted.seats is not None and role != "invitation":
+        raise InvalidInput("bad_seats", "Only invitations have a number of seats.")
+    token = await request.app[AUTH].issue(role, deliberation_id, days=wanted.days, seats=wanted.seats)
     issued = IssuedLink(
         link_id=(await request.app[AUTH].verify(token)).link_id,
         url=f"{request.app[PUBLIC_URL]}/d/{deliberation_id}/{_PAGES[role]}#k={token}",
@@ -176,17 +206,20 @@ async def join(request: web.Request, link: Link) -> web.Response:
     design, participant_id = record.design, new_id()
     ticked = {str(item): agreed for item, agreed in wanted.consent.items()}
     consent = consent_given(participant_id, ticked, wanted.consent_version, wanted.language, design.consent)
+    segments, answers = _segments(design, wanted.segments), _answers(design, wanted.answers)
+    name = _name(wanted.name)
+    await store.take_seat(link.link_id)
     await store.add_participant(
         ParticipantRecord(
             participant_id=participant_id,
             deliberation_id=design.id,
             joined_at=request.app[CLOCK](),
-            name=_name(wanted.name),
+            name=name,
             language=wanted.language,
             consent=consent.items,
             consent_version=consent.version,
-            segments=_segments(design, wanted.segments),
-            answers=_answers(design, wanted.answers),
+            segments=segments,
+            answers=answers,
         )
     )
     token = await request.app[AUTH].issue("participant", design.id, participant_id)
@@ -317,6 +350,8 @@ def _link_info(record: LinkRecord) -> LinkInfo:
         issued_at=record.issued_at,
         expires_at=record.expires_at,
         revoked=record.revoked_at is not None,
+        seats=record.seats,
+        used=record.used,
     )
 
 

@@ -76,9 +76,14 @@ class Auth:
         return cls(store, key.encode(), admin, settings.link_days, clock)
 
     async def issue(
-        self, role: LinkRole, deliberation_id: str, participant_id: str | None = None, days: float | None = None
+        self,
+        role: LinkRole,
+        deliberation_id: str,
+        participant_id: str | None = None,
+        days: float | None = None,
+        seats: int | None = None,
     ) -> str:
-        """Make a new link and return its token. `days` defaults to the server's setting."""
+        """Make a new link and return its token. `days` defaults to the server's setting; `seats` limits how many join by an invitation."""
         now = self._clock()
         record = LinkRecord(
             link_id=secrets.token_urlsafe(12),
@@ -87,6 +92,7 @@ class Auth:
             participant_id=participant_id,
             issued_at=now,
             expires_at=round(now + (self._days if days is None else days) * DAY_SECONDS, 3),
+            seats=seats,
         )
         await self._store.add_link(record)
         return self.token(record)
@@ -97,7 +103,7 @@ class Auth:
         known = [
             link
             for link in await self._store.links(deliberation_id)
-            if link.role == role and link.participant_id is None and link.revoked_at is None
+            if link.role == role and link.participant_id is None and link.revoked_at is None and link.seats is None
         ]
         best = max(known, key=lambda link: link.expires_at, default=None)
         if best is None or best.expires_at < now + DAY_SECONDS:

@@ -23,6 +23,9 @@ class LiveRooms(Protocol):
     async def withdraw(self, participant_id: str) -> None:
         """Append the withdrawal to every log held here with this participant, and let them go; nothing where there is none."""
 
+    def waiting(self, deliberation_id: str) -> int:
+        """Return how many people wait for a group here."""
+
     async def drop_link(self, link_id: str) -> None:
         """End the sockets that were opened with a link which is revoked now."""
 

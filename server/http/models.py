@@ -91,8 +91,13 @@ class DeliberationInfo(_Model):
     question: str
     created_at: float
     open: bool
+    opens_at: float | None
+    rounds: int
     rooms: int
+    rooms_open: int
     participants: int
+    waiting: int
+    no_shows: int  # joined, but neither in a room nor waiting
     links: DeliberationLinks
 
 
@@ -104,6 +109,7 @@ class LinkRequest(_Model):
 
     role: Literal["participant", "invitation", "facilitator", "researcher"]
     days: Annotated[float, Field(gt=0, le=3650)] | None = None
+    seats: Annotated[int, Field(ge=1, le=100_000)] | None = None  # for invitations: how many people may join by it
 
 
 class IssuedLink(_Model):
@@ -123,6 +129,8 @@ class LinkInfo(_Model):
     issued_at: float
     expires_at: float
     revoked: bool
+    seats: int | None
+    used: int
 
 
 class RoomInfo(_Model):

@@ -69,7 +69,10 @@ class RoomRecord:
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """One issued link. The token itself is never kept."""
+    """One issued link. The token itself is never kept.
+
+    An invitation with `seats` lets so many people join; `used` have.
+    """
 
     link_id: str
     role: LinkRole
@@ -78,3 +81,5 @@ class LinkRecord:
     issued_at: float
     expires_at: float
     revoked_at: float | None = None
+    seats: int | None = None
+    used: int = 0

@@ -117,6 +117,8 @@ links = Table(
     Column("issued_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column("seats", Integer),
+    Column("used", Integer, nullable=False, server_default="0"),
     Index(None, "deliberation_id"),
 )
 

@@ -85,6 +85,12 @@ class Store:
         async with self._engines.write() as db:
             await db.execute(query.where(t.deliberations.c.closed_at.is_(None)).values(closed_at=now))
 
+    async def reopen_deliberation(self, deliberation_id: str) -> None:
+        """Let people join again."""
+        query = update(t.deliberations).where(t.deliberations.c.id == deliberation_id)
+        async with self._engines.write() as db:
+            await db.execute(query.values(closed_at=None))
+
     async def deliberation(self, deliberation_id: str) -> DeliberationRecord:
         """Return one deliberation. Raises `NotFound`."""
         row = await self._one(select(t.deliberations).where(t.deliberations.c.id == deliberation_id))
@@ -244,6 +250,16 @@ class Store:
             done = await db.execute(query.values(revoked_at=func.coalesce(t.links.c.revoked_at, now)))
             if not done.rowcount:
                 raise NotFound("no_such_link", "There is no such link.")
+
+    async def take_seat(self, link_id: str) -> None:
+        """Count one more person who joins by an invitation. Raises `Conflict("invitation_used")` where it has no seat left."""
+        free = or_(t.links.c.seats.is_(None), t.links.c.used < t.links.c.seats)
+        async with self._engines.write() as db:
+            query = update(t.links).where(t.links.c.id == link_id, free).values(used=t.links.c.used + 1)
+            if not (await db.execute(query)).rowcount:
+                raise Conflict(
+                    "invitation_used", "This invitation has been used already.", "Come back with the browser you joined with."
+                )
 
     async def setting(self, key: str) -> str | None:
         """Return a stored setting, or None."""
@@ -548,6 +564,8 @@ def _link(row: RowMapping) -> LinkRecord:
         row["issued_at"],
         row["expires_at"],
         row["revoked_at"],
+        row["seats"],
+        row["used"],
     )
 
 

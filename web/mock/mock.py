@@ -242,11 +242,11 @@ async def api(request: web.Request) -> web.Response:
     if path == "/api/deliberations/demo/rooms":
         return reply(infos())
     if path == "/api/deliberations/demo/links":
-        return reply(links if request.method == "POST" else [http.LinkInfo(link_id="l1", role="participant", deliberation_id="demo", participant_id=None, issued_at=time.time(), expires_at=time.time() + 8e6, revoked=False)])
+        return reply(links if request.method == "POST" else [http.LinkInfo(link_id="l1", role="participant", deliberation_id="demo", participant_id=None, issued_at=time.time(), expires_at=time.time() + 8e6, revoked=False, seats=None, used=3)])
     if path == "/api/deliberations":
         if request.method == "POST":
             return reply(links)
-        return reply([http.DeliberationInfo(id="demo", title=d.title, question=d.question, created_at=time.time() - 86400, open=True, rooms=3, participants=12, links=links)])
+        return reply([http.DeliberationInfo(id="demo", title=d.title, question=d.question, created_at=time.time() - 86400, open=True, opens_at=None, rounds=1, rooms=3, rooms_open=3, participants=12, waiting=0, no_shows=0, links=links)])
     if path == "/api/designs/check":
         try:
             return reply({"ok": True, "design": parse_design(await request.text()).model_dump(mode="json")})

@@ -38,6 +38,9 @@ class FakeRooms:
     async def withdraw(self, participant_id: str) -> None:
         self.asked.append(("withdraw", participant_id))
 
+    def waiting(self, deliberation_id: str) -> int:
+        return 0
+
     async def drop_link(self, link_id: str) -> None:
         self.asked.append(("drop_link", link_id))
 

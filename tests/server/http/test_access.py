@@ -35,6 +35,8 @@ CALLS: dict[str, tuple[str, Any, set[str]]] = {
     "list": ("/api/deliberations", None, {"admin"}),
     "info": ("/api/deliberations/trial", None, MEMBERS),
     "close": ("/api/deliberations/trial/close", {}, {"admin"}),
+    "open": ("/api/deliberations/trial/open", {}, {"admin"}),
+    "calendar": ("/api/deliberations/trial/calendar.ics", None, MEMBERS),
     "links": ("/api/deliberations/trial/links", None, {"admin"}),
     "issue-link": ("/api/deliberations/trial/links", {"role": "researcher", "days": 3}, {"admin"}),
     "revoke-link": ("/api/links/none", None, {"admin"}),

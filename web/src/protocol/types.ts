@@ -570,11 +570,16 @@ export interface DeliberationInfo {
   created_at: number;
   id: string;
   links: DeliberationLinks;
+  no_shows: number;
   open: boolean;
+  opens_at: number | null;
   participants: number;
   question: string;
   rooms: number;
+  rooms_open: number;
+  rounds: number;
   title: string;
+  waiting: number;
 }
 /**
  * The links of a deliberation, each with its signed token in the fragment (which browsers never send to a server).
@@ -1135,6 +1140,8 @@ export interface LinkInfo {
   participant_id: string | null;
   revoked: boolean;
   role: string;
+  seats: number | null;
+  used: number;
 }
 /**
  * One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent.
@@ -1144,6 +1151,7 @@ export interface LinkInfo {
 export interface LinkRequest {
   days?: number | null;
   role: 'participant' | 'invitation' | 'facilitator' | 'researcher';
+  seats?: number | null;
 }
 /**
  * A human facilitator who is in the room.

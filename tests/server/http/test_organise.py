@@ -1,0 +1,77 @@
+"""What organisers do over HTTP besides links: limited invitations, opening and closing, opening times as calendar files, the list."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from server.http.calendars import LINE_BYTES, calendar_file
+from tests.server.http.conftest import START, Site
+from tests.server.storage.logs import design
+
+WANTED: dict[str, Any] = {"name": "Ada", "consent": {"take_part": True}, "consent_version": "1"}
+
+
+async def invitation(site: Site, seats: int | None) -> str:
+    made = await site.call("POST", "/api/deliberations/trial/links", "admin", json={"role": "participant", "seats": seats})
+    return str((await made.json())["url"].split("#k=", 1)[1])
+
+
+async def test_an_invitation_for_one_seats_one_even_when_two_come_at_once(site: Site) -> None:
+    token = await invitation(site, 1)
+    both = await asyncio.gather(*(site.call("POST", "/api/deliberations/trial/participants", token, json=WANTED) for _ in range(2)))
+    assert sorted(response.status for response in both) == [201, 409]
+    refused = next(response for response in both if response.status == 409)
+    assert (await refused.json())["error"]["code"] == "invitation_used"
+    links = await (await site.call("GET", "/api/deliberations/trial/links", "admin")).json()
+    assert [(link["seats"], link["used"]) for link in links if link["seats"]] == [(1, 1)]
+
+
+async def test_a_refused_form_costs_no_seat(site: Site) -> None:
+    token = await invitation(site, 1)
+    wrong = await site.call("POST", "/api/deliberations/trial/participants", token, json={**WANTED, "name": "\u200b"})
+    right = await site.call("POST", "/api/deliberations/trial/participants", token, json=WANTED)
+    assert (wrong.status, right.status) == (400, 201)
+
+
+async def test_a_limited_invitation_is_never_handed_out_as_the_standing_link(site: Site) -> None:
+    token = await invitation(site, 1)
+    listed = await (await site.call("GET", "/api/deliberations", "admin")).json()
+    assert all(token not in one["links"]["join_url"] for one in listed)
+
+
+async def test_only_invitations_have_seats(site: Site) -> None:
+    response = await site.call("POST", "/api/deliberations/trial/links", "admin", json={"role": "researcher", "seats": 3})
+    assert (response.status, (await response.json())["error"]["code"]) == (400, "bad_seats")
+
+
+async def test_a_closed_deliberation_can_be_opened_again(site: Site) -> None:
+    join = "/api/deliberations/trial/participants"
+    assert (await site.call("POST", "/api/deliberations/trial/close", "admin")).status == 204
+    assert (await site.call("POST", join, "invitation", json=WANTED)).status == 409
+    assert (await site.call("POST", "/api/deliberations/trial/open", "admin")).status == 204
+    assert (await site.call("POST", join, "invitation", json=WANTED)).status == 201
+
+
+async def test_the_list_tells_how_it_stands(site: Site) -> None:
+    await site.call("POST", "/api/deliberations/trial/participants", "invitation", json=WANTED)
+    listed = await (await site.call("GET", "/api/deliberations", "admin")).json()
+    trial = next(one for one in listed if one["id"] == "trial")
+    assert {key: trial[key] for key in ("rooms", "rooms_open", "participants", "waiting", "no_shows", "rounds")} == {
+        "rooms": 1, "rooms_open": 0, "participants": 3, "waiting": 0, "no_shows": 1, "rounds": 1,
+    }  # fmt: skip
+
+
+def test_a_calendar_file_has_whole_lines_utc_times_and_no_link() -> None:
+    plan = design("trial").model_copy(update={"title": "Strom, Wasser; Äpfel " + "ä" * 80, "rounds": 2})
+    text = calendar_file(plan, START, START - 60)
+    assert text.startswith("BEGIN:VCALENDAR\r\n") and text.endswith("END:VCALENDAR\r\n")
+    assert all(len(line.encode()) <= LINE_BYTES for line in text.split("\r\n"))
+    unfolded = text.replace("\r\n ", "")
+    assert "SUMMARY:Strom\\, Wasser\\; Äpfel " + "ä" * 80 in unfolded
+    assert "DTSTART:20270115T080000Z" in unfolded and "DTEND:20270115T083000Z" in unfolded
+    assert "http" not in text
+
+
+async def test_the_calendar_of_a_deliberation_that_is_always_open_is_not_there(site: Site) -> None:
+    assert (await site.call("GET", "/api/deliberations/trial/calendar.ics", "invitation")).status == 404
