@@ -270,6 +270,8 @@ class Load:
                 transits = np.asarray(stream.transits, dtype=np.uint32)
                 relative = (transits - transits[0]).astype(np.int32)
                 delays.append((relative - relative.min()) * (1000 / CLOCK))
+        # What the loader threw away itself was not lost on the way.
+        lost = max(0, lost - self._ask_count)
         every = np.concatenate(delays) if delays else np.zeros(1)
         lag = 1000 * float(np.percentile(lags, 99)) if len(lags) else 0.0
         return Outcome(
