@@ -151,11 +151,12 @@ def _parse(text: str, answer: type[T]) -> tuple[T | None, str]:
     """Return the answer, or None and what is wrong with it (in our words, never in the model's)."""
     if len(text) > MAX_ANSWER_CHARS:
         return None, "It was far too long."
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
+    start = text.find("{")
+    if start < 0:
         return None, "It held no JSON object."
     try:
-        return answer.model_validate(json.loads(text[start : end + 1])), ""
+        first, _ = json.JSONDecoder().raw_decode(text, start)  # small models go on talking, or say it again
+        return answer.model_validate(first), ""
     except (ValueError, RecursionError) as error:
         if not isinstance(error, ValidationError):
             return None, "It was not valid JSON."

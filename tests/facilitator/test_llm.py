@@ -41,6 +41,7 @@ def still() -> float:
     [
         (['{"name": "red"}'], "red", "ok", 1),
         (['Sure! ```json\n{"name": "red"}\n```'], "red", "ok", 1),
+        (['{"name": "red"} {"name": "blue"} I hope {that} helps'], "red", "ok", 1),
         (["red", '{"name": "red"}'], "red", "repaired", 2),
         (['{"colour": "red"}', '{"name": "red"}'], "red", "repaired", 2),
         (["{" * 5000, '{"name": "red"}'], "red", "repaired", 2),
