@@ -366,7 +366,9 @@ def main() -> int:
     talkers = [1] if chosen.quick else [int(number) for number in chosen.talkers.split(",")]
     seconds = 24.0 if chosen.quick else chosen.seconds
     settings = TranscriptionSettings(model=chosen.model)
-    clips = load(chosen.folder, 20.0 if chosen.quick else None)
+    every_clip = load(chosen.folder, 20.0 if chosen.quick else None)
+    runs = [playlists(every_clip, number, seconds) for number in talkers]
+    clips = list({clip.file: clip for lists in runs for mine in lists for clip in mine}.values())
     model = reference_model(settings)
     texts, offline_cpu = offline(model, clips)
     beside = {} if chosen.quick else streaming(model, clips)
@@ -382,8 +384,7 @@ def main() -> int:
         try:
             for process in processes:
                 process.start()
-            for number in talkers:
-                lists = playlists(clips, number, seconds)
+            for lists in runs:
                 identities = [process.pid or 0 for process in processes]
                 heard, cpu = asyncio.run(measure(lists, settings, url, identities))
                 rows.append(figures_of(lists, heard, cpu, texts))

@@ -20,7 +20,7 @@ from transcription.worker import WorkerStats, work_until
 
 _log = structlog.get_logger(__name__)
 _ANNOUNCE_SECONDS = 2.0
-_NICENESS = 5
+_NICENESS = 2
 """Media must not wait for speech recognition on the same cores."""
 
 
