@@ -256,6 +256,7 @@ async def caption_figures(links: dict[str, str], ear: Ear, ends: list[float]) ->
         "caption_final_p95_seconds": round(sorted(final)[int(0.95 * len(final))], 3),
         "final_after_last_voiced_packet_p50_seconds": round(median(last), 3),
         "utterances": len(ear.final),
+        "partial_captions": sum(len(shown) for shown in ear.shown.values()),
         "words": len(first),
     }
 
