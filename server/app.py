@@ -23,7 +23,6 @@ from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
-from facilitator.openai_llm import open_model
 from server import children, ice, tls
 from server.bus import Bus
 from server.clock import now
@@ -76,6 +75,8 @@ def language_model(settings: Settings) -> LanguageModel | None:
     """Return the configured language model, or None: rules, templates and extraction then do all the work."""
     if not settings.llm_model:
         return None
+    from facilitator.openai_llm import open_model  # a second of loading that a server without a model is spared
+
     return open_model(
         base_url=settings.llm_base_url,
         model=settings.llm_model,

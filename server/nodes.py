@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 from deliberation.design import Design
 from deliberation.errors import InvalidInput, ParleyError, Unavailable
-from server import children, tls
+from server import children, metrics, tls
 from server.app import Among, Ready, base_url, bind, ensure, live_bus, serve, standing_links, worker_environment
 from server.bus import Bus
 from server.clock import now
@@ -49,7 +50,8 @@ async def serve_nodes(
             redis_url = await stack.enter_async_context(live_bus(settings))
             ready = await _prepare(settings, designs, listening.getsockname()[1])
             bus = await stack.enter_async_context(Bus(redis_url))
-            fleet = _Fleet(settings, redis_url, listening, bus)
+            figures = stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-metrics-"))
+            fleet = _Fleet(settings, redis_url, listening, bus, figures)
             async with asyncio.TaskGroup() as group:
                 nodes = [group.create_task(fleet.keep(*shares)) for shares in ports]
                 beside = []
@@ -116,7 +118,9 @@ async def _prepare(settings: Settings, designs: Sequence[Design], port: int) -> 
 class _Fleet:
     """The node processes. `started`: all have been there once, so that one that ends has crashed."""
 
-    def __init__(self, settings: Settings, redis_url: str, listening: socket.socket, bus: Bus) -> None:
+    def __init__(self, settings: Settings, redis_url: str, listening: socket.socket, bus: Bus, figures: str) -> None:
+        """`figures` is a folder in which the nodes keep their metrics, so that each can show the sums."""
+        self._figures = figures
         self.started = False
         self._settings = settings
         self._redis_url = redis_url
@@ -155,6 +159,7 @@ class _Fleet:
     async def _forget(self, node_id: str, process: asyncio.subprocess.Process) -> None:
         await children.end(process, NODE_END_SECONDS)
         self._ids.discard(node_id)
+        metrics.node_ended(process.pid, self._figures)
         with contextlib.suppress(ParleyError):
             await self._bus.withdraw(node_id)  # its rooms are free at once
 
@@ -162,6 +167,7 @@ class _Fleet:
         settings = self._settings
         return {
             NODE_ID: node_id,
+            metrics.SHARED_FOLDER: self._figures,
             NODE_SOCKET: str(self._listening.fileno()),
             "PARLEY_HOST": settings.host,
             "PARLEY_PORT": str(self._listening.getsockname()[1]),

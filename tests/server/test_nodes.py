@@ -446,11 +446,15 @@ def test_each_node_has_udp_ports_of_its_own() -> None:
 # -- the real thing
 
 
-def _fetch(url: str, path: str, token: str, body: Any = None) -> Any:
+def _read(url: str, path: str, token: str, body: Any = None) -> bytes:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(url + path, data=data, headers=headers), timeout=20) as response:
-        return json.load(response)
+    with urllib.request.urlopen(urllib.request.Request(url + path, data=data, headers=headers), timeout=60) as response:
+        return bytes(response.read())
+
+
+def _fetch(url: str, path: str, token: str, body: Any = None) -> Any:
+    return json.loads(_read(url, path, token, body))
 
 
 def _node_pids(parent: int) -> list[int]:
@@ -517,6 +521,8 @@ async def test_a_node_process_that_is_killed_is_replaced_and_its_people_are_back
             events = events if isinstance(events, list) else events["events"]
             assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
             assert [e["payload"]["kind"] for e in events].count("chat.posted") == 2
+        figures = await asyncio.to_thread(_read, url, "/metrics", ADMIN_TOKEN)
+        assert "parley_rooms_open 2.0" in figures.decode().splitlines()
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
             assert await process.wait() == 0
