@@ -28,6 +28,6 @@ async def test_browsers_decode_each_other_and_an_aiortc_member_and_come_back_und
         levels = {p.level for p in heard.audio if p.participant_id == "ben"}
         assert None not in levels and len(levels) > 1
         stats = room.stats()
-        assert len(stats.peers) == 3
+        assert {"ada", "ben"} <= set(stats.peers)
         assert all(peer.malformed == 0 and peer.unauthentic == 0 for peer in stats.peers.values())
         await cy.leave()
