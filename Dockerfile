@@ -6,6 +6,7 @@ WORKDIR /srv/parley/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
+COPY docs/ /srv/parley/docs/
 RUN npm run build
 
 FROM python:3.12-slim-bookworm AS packages

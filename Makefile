@@ -13,7 +13,7 @@ WEB := web/dist/.built
 NODE_MODULES := web/node_modules/.installed
 
 INSTALL := tools/install.py tools/python.sh $(wildcard tools/requirements-*.lock)
-WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES := $(wildcard docs/*.md) $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 install = @python=$$(sh tools/python.sh "$(PYTHON)") && "$$python" tools/install.py $(1)
 
 UNIT_TESTS := $(filter-out tests/e2e,$(patsubst %/,%,$(dir $(wildcard tests/*/*.py)))) $(wildcard tests/test_*.py)

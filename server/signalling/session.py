@@ -16,7 +16,7 @@ import structlog
 from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
-from deliberation.errors import InvalidInput, NotAllowed, ParleyError, TooMany
+from deliberation.errors import InvalidInput, NotAllowed, ParleyError, TooMany, Unavailable
 from deliberation.events import Role
 from server import metrics
 from server.http.auth import Link
@@ -164,7 +164,10 @@ class Session:
                 raise NotAllowed("hello_first", "The first message must be hello.")
             else:
                 await handlers.handle(self, message)
-        except ParleyError as error:
+        except Exception as broken:
+            error = broken if isinstance(broken, ParleyError) else _internal()
+            if error is not broken:
+                log.exception("a message broke", type=type(broken).__name__)
             self._refuse(message_id, error)
             if error.code == "flooding":
                 self.end("slow")
@@ -212,6 +215,10 @@ class Session:
                 return
         with contextlib.suppress(Exception):
             await self._socket.close()
+
+
+def _internal() -> ParleyError:
+    return Unavailable("internal", "Something went wrong on the server; please try again.")
 
 
 Relay = Callable[[web.WebSocketResponse, str, str], Awaitable[None]]

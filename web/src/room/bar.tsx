@@ -19,11 +19,11 @@ export function ControlBar({ session, view, onDialog }: { session: Session; view
   return (
     <section class="bar" aria-label={t('bar')}>
       <div class="bar-group">
-        <button type="button" class={microphone ? 'bar-button' : 'bar-button off'} aria-pressed={microphone} data-testid="microphone" onClick={() => session.toggleMicrophone()}>
+        <button type="button" class={microphone ? 'bar-button' : 'bar-button off'} data-on={microphone} data-testid="microphone" onClick={() => session.toggleMicrophone()}>
           <Icon name={microphone ? 'mic' : 'mic-off'} />
           <span>{t(microphone ? 'bar.mute' : 'bar.unmute')}</span>
         </button>
-        <button type="button" class={camera ? 'bar-button' : 'bar-button off'} aria-pressed={camera} data-testid="camera" onClick={() => session.toggleCamera()}>
+        <button type="button" class={camera ? 'bar-button' : 'bar-button off'} data-on={camera} data-testid="camera" onClick={() => session.toggleCamera()}>
           <Icon name={camera ? 'video' : 'video-off'} />
           <span>{t(camera ? 'bar.cameraOff' : 'bar.cameraOn')}</span>
         </button>
