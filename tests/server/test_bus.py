@@ -60,7 +60,7 @@ async def source(url: str) -> AsyncIterator[RedisWorkSource]:
         yield one
 
 
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
