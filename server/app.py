@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -181,13 +182,13 @@ async def serve(
 
                 media = RoomMedia(room, media_config(settings), on_audio)
                 room.parts = [media, hearing, recording]
-                mode = room.state.facilitation.mode
-                if mode != "off":
 
-                    async def act(payloads: Sequence[Payload]) -> None:
-                        await room.add(payloads, AI)
+                async def act(payloads: Sequence[Payload]) -> None:
+                    await room.add(payloads, AI)
 
-                    room.facilitator = RoomFacilitator(model if mode == "model" else None, act, new_id, now)
+                # With facilitation off, what is left of it is safety, and the summary by extraction.
+                chosen = model if room.state.facilitation.mode == "model" else None
+                room.facilitator = RoomFacilitator(chosen, act, new_id, now)
                 return media
 
             health = Health(bus, work)
@@ -245,6 +246,8 @@ async def serve(
                 context = tls.self_signed(settings.data_dir / "tls") if settings.tls == "auto" else None
                 await web.SockSite(runner, listening, ssl_context=context, backlog=256).start()
                 on_ready(Ready(url, links, f"{url}/#k={token}", fresh))
+                gc.collect()
+                gc.freeze()  # what start-up made stays: full collections would only look at it again, while media waits
                 await stop.wait()
                 log.info("stopping")
                 registry.stop()

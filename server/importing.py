@@ -334,17 +334,16 @@ def _shifted(utterance: Utterance, by: float) -> Utterance:
     return replace(utterance, started_at=started_at, ended_at=ended_at, words=words)
 
 
-def _facilitator(log: Log, model: LanguageModel | None) -> RoomFacilitator | None:
+def _facilitator(log: Log, model: LanguageModel | None) -> RoomFacilitator:
     """Return the room's facilitator, whose slow work alone is asked for."""
-    mode = log.state.facilitation.mode
-    if mode == "off":
-        return None
 
     async def act(payloads: Sequence[Payload]) -> None:
         log.add(log.state.at, payloads, AI)
         facilitator.observe(log.state)
 
-    facilitator = RoomFacilitator(model if mode == "model" else None, act, new_id, lambda: log.state.at)
+    facilitator = RoomFacilitator(
+        model if log.state.facilitation.mode == "model" else None, act, new_id, lambda: log.state.at
+    )
     return facilitator
 
 

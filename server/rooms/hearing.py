@@ -44,6 +44,7 @@ class Hearing:
             settings,
             language=design.transcription.language,
             hotwords=(*design.transcription.vocabulary, *names),
+            clock=now,
         )
         self._handlers: dict[type, Callable[..., None]] = {
             VoiceStarted: self._voice_started,

@@ -10,12 +10,17 @@ from collections.abc import Callable, Sequence
 
 from deliberation.events import Event
 from deliberation.state import RoomState
+from deliberation.turns import ordered_queue
 from server.clock import now
 from server.media.forwarder import MediaRoom
 from server.media.model import ConnectionChanged, MediaChange, MediaConfig, QualityChanged, SlotsChanged, Wanted
 from server.rooms.room import Room
 from server.signalling.messages import MediaQuality, MediaSlots, ServerMessage, SlotView
 from transcription.decode import AudioPacket
+
+ATTENTION = frozenset(
+    ("speech.started", "speech.ended", "turn.started", "turn.ended", "hand.raised", "hand.lowered", "member.left")
+)
 
 
 class RoomMedia:
@@ -51,7 +56,12 @@ class RoomMedia:
             await self._media.disconnect(await self._gone.get())
 
     def on_events(self, events: Sequence[Event], state: RoomState) -> None:
-        """See who leaves."""
+        """See who leaves, and whose picture matters most: who speaks, who has the floor, who is next."""
+        if any(event.kind in ATTENTION for event in events):
+            turn = (state.turn.participant_id,) if state.turn else ()
+            self._media.set_priority(
+                (*state.speaking, *turn, *(hand.participant_id for hand in ordered_queue(state, state.at)))
+            )
         for event in events:
             if event.kind == "member.left" and event.payload.owner is not None and not self._gone.full():
                 self._gone.put_nowait(event.payload.owner)
@@ -73,7 +83,7 @@ class RoomMedia:
 
     def _tell_slots(self, member_id: str) -> None:
         slots = tuple(
-            SlotView(mid=slot.mid, kind=slot.kind, participant_id=slot.member_id)
+            SlotView(mid=slot.mid, kind=slot.kind, participant_id=slot.member_id, paused=slot.paused)
             for slot in self._media.slots(member_id)
         )
         self._tell(member_id, MediaSlots(slots=slots))

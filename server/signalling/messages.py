@@ -194,11 +194,12 @@ class MediaSlots(_Message):
 
 
 class SlotView(_Message):
-    """One receiving line."""
+    """One receiving line. `paused`: assigned, but not sent at the moment; the connection does not carry it, or the page does not want it."""
 
     mid: str
     kind: Literal["audio", "video"]
     participant_id: str | None
+    paused: bool = False
 
 
 class MediaQuality(_Message):

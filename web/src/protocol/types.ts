@@ -1232,12 +1232,13 @@ export interface MediaSlots {
   type: 'media.slots';
 }
 /**
- * One receiving line.
+ * One receiving line. `paused`: assigned, but not sent at the moment; the connection does not carry it, or the page does not want it.
  */
 export interface SlotView {
   kind: 'audio' | 'video';
   mid: string;
   participant_id: string | null;
+  paused: boolean;
 }
 /**
  * A seat. `share` is 0..1 of the talk so far.

@@ -35,7 +35,7 @@ function Tile({ session, view, member }: { session: Viewer; view: RoomView; memb
   const own = id === session.me.value;
   const live = session.feed.live.value[id];
   const peer = session.peer.value;
-  const mid = session.feed.slots.value.find((slot) => slot.kind === 'video' && slot.participant_id === id)?.mid;
+  const mid = session.feed.slots.value.find((slot) => slot.kind === 'video' && slot.participant_id === id && !slot.paused)?.mid;
   const track = own ? session.devices.tracks.video.value : mid !== undefined ? (peer?.videos.value[mid] ?? null) : null;
   const microphone = own ? session.devices.tracks.audio.value !== null && !session.devices.muted.value : (live?.microphone ?? true);
   const camera = own ? track !== null : (live?.camera ?? true);
