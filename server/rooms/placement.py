@@ -25,6 +25,7 @@ RENEW_SECONDS = 1.0
 NODE_SECONDS = 5.0  # a node that has not renewed itself for so long is gone, and its rooms are free
 CLAIM_SECONDS = 120.0
 CLAIMS_EVERY = 5  # every so many rounds the claims are renewed too
+ORPHANS_EVERY = 10  # and rooms are looked for that are nobody's, though no node was seen to go
 RECENT_SECONDS = 3.0  # placements younger than this may not be counted in the nodes' own figures yet
 Load = Callable[[], tuple[int, int]]
 
@@ -115,7 +116,7 @@ class Placement:
             log.warning("not all nodes are there yet", wanted=count)
 
     async def run(self, lost: Callable[[str], None], gone: Callable[[], Awaitable[None]]) -> None:
-        """Renew until cancelled. `lost` is told what another node has taken, `gone` is called when a node has disappeared."""
+        """Renew until cancelled. `lost` is told what another node has taken, `gone` is called when rooms may be nobody's."""
         if self._bus is None:
             return
         known: set[str] = set()
@@ -126,7 +127,7 @@ class Placement:
                 if rounds % CLAIMS_EVERY == 0:
                     await self._renew(self._bus, lost)
                 there = {node.node_id for node in await self._bus.nodes()}
-                if known - there:
+                if known - there or rounds % ORPHANS_EVERY == ORPHANS_EVERY - 1:
                     await gone()
                 known = there
                 rounds += 1

@@ -473,8 +473,9 @@ def _node_pids(parent: int) -> list[int]:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds the node processes in /proc")
 async def test_a_node_process_that_is_killed_is_replaced_and_its_people_are_back(tmp_path: Path) -> None:
     """`parley serve --nodes 2`: four people in two rooms, one node killed, everybody back, no gap, an orderly end."""
-    design: Design = parse_design(TALK)
-    (tmp_path / "trams.yaml").write_text(yaml.safe_dump(TALK))
+    pairs = {**TALK, "groups": {"min_size": 2, "target_size": 2, "max_size": 2, "wait_seconds": 0}}
+    design: Design = parse_design(pairs)
+    (tmp_path / "trams.yaml").write_text(yaml.safe_dump(pairs))
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "server", "serve", "--nodes", "2", "--port", str(port), "--design"]
