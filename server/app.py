@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -142,6 +143,8 @@ async def serve(
     listening = among.listening if among else bind(settings)
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if among is None:  # speech that an earlier run had to put aside; its rooms are gone from memory, so nothing asks for it
+            await asyncio.to_thread(shutil.rmtree, settings.data_dir / "spill", ignore_errors=True)
         async with AsyncExitStack() as stack:
             redis_url = await stack.enter_async_context(live_bus(settings))
             store = await Store.open(database_url(settings), settings.data_dir / "audio")

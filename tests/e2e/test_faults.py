@@ -140,13 +140,13 @@ async def test_the_room_goes_on_when_the_language_model(how: str, tmp_path: Path
     """Bots talk, vote and get their summary; the ledger says what became of the model."""
     async with broken_model(how) as url:
         stages = [
-            {"id": "talk", "kind": "discussion", "title": "Talk", "minutes": 0.5},
-            {"id": "statements", "kind": "statements", "title": "Statements", "minutes": 0.4},
-            {"id": "closing", "kind": "closing", "title": "Closing", "minutes": 0.6},
+            {"id": "talk", "kind": "discussion", "title": "Talk", "minutes": 0.4},
+            {"id": "statements", "kind": "statements", "title": "Statements", "minutes": 0.2},
+            {"id": "closing", "kind": "closing", "title": "Closing", "minutes": 0.4},
         ]
         design = write_design(
             tmp_path, stages=stages, groups={"min_size": 2, "target_size": 2, "max_size": 2},
-            facilitation={"time": {"min_stage_seconds": 15}},
+            facilitation={"time": {"min_stage_seconds": 10}},
         )
         server = ParleyServer(
             tmp_path, design, PARLEY_LLM_BASE_URL=url, PARLEY_LLM_MODEL="broken", PARLEY_LLM_TIMEOUT_SECONDS="3"
