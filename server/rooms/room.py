@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ import structlog
 
 from deliberation import agenda, turns
 from deliberation.commands import Actor, Command, decide
-from deliberation.consent import erased, erasures_of
-from deliberation.errors import ParleyError, Unavailable
+from deliberation.consent import Erasure, erased, erasures_of
+from deliberation.errors import Conflict, ParleyError, Unavailable
 from deliberation.events import (
     AI,
     SYSTEM,
@@ -109,6 +109,7 @@ class Room:
         self.room_id = room_id
         self.events: list[Event] = list(events)
         self.state = fold_all(self.events)
+        self._erasures = [e for event in self.events for e in self._erased_by(event)]
         self.attendance = Attendance()
         self.facilitator: Facilitator | None = None
         self.parts: list[Part] = []
@@ -135,6 +136,10 @@ class Room:
     async def add(self, payloads: Sequence[Payload], actor: str = SYSTEM) -> None:
         """Append what the server itself or the AI has to add. Raises `Unavailable` when it cannot be stored."""
         await self._ask(lambda _state, _at: list(payloads), actor)
+
+    async def ask(self, make: Callable[[RoomState], list[Payload]], actor: str = SYSTEM) -> None:
+        """Append what `make` finds right in the state of that moment. Raises the `ParleyError` that it refuses with."""
+        await self._ask(lambda state, _at: make(state), actor)
 
     def owe(self, payload: Payload, actor: str = SYSTEM) -> None:
         """Append something that must not be lost (recognised words, say): stored as soon as the store can."""
@@ -173,9 +178,11 @@ class Room:
         return tuple(viewer.attendee for viewer in self._viewers)
 
     def broadcast(self, message: ServerMessage) -> None:
-        """Send something ephemeral to everybody."""
+        """Send something ephemeral to everybody but those who have left the room."""
         for viewer in self._viewers:
-            viewer.attendee.send(message)
+            member = self.state.members.get(viewer.attendee.participant_id or "")
+            if member is None or member.presence != "left":
+                viewer.attendee.send(message)
 
     def tell_live(self) -> None:
         """Send everybody the members' devices and connections, if they changed."""
@@ -208,6 +215,8 @@ class Room:
     # -- the owner task
 
     async def _ask(self, make: Callable[[RoomState, float], list[Payload]], actor: str) -> None:
+        if self._closing.is_set():
+            raise _restarting()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._inbox.put_nowait(_Request(make, actor, done))
@@ -220,23 +229,30 @@ class Room:
             self._inbox.put_nowait(_Request(lambda _state, _at: [], SYSTEM, None))
 
     async def _serve(self) -> None:
-        while not self._closing.is_set():
-            try:
-                async with asyncio.timeout(TICK_SECONDS):
-                    request = await self._inbox.get()
-            except TimeoutError:
-                request = _Request(lambda _state, _at: [], SYSTEM, None)
-            try:
-                await self._handle(request)
-            except ParleyError as error:
-                self._answer(request, error)
-            except Exception:
-                log.exception("room request failed", room=self.room_id)
-                self._answer(
-                    request, Unavailable("internal", "Something went wrong on the server; nothing was changed.")
-                )
-            else:
-                self._answer(request, None)
+        try:
+            while not self._closing.is_set():
+                try:
+                    async with asyncio.timeout(TICK_SECONDS):
+                        request = await self._inbox.get()
+                except TimeoutError:
+                    request = _Request(lambda _state, _at: [], SYSTEM, None)
+                refused = await self._tried(self._carry_out(request))
+                await self._tried(self._go_on())  # its failure does not undo what was asked for, and is not answered
+                self._answer(request, refused)
+        finally:
+            self._closing.set()
+            while not self._inbox.empty():
+                self._answer(self._inbox.get_nowait(), _restarting())
+
+    async def _tried(self, work: Coroutine[Any, Any, None]) -> ParleyError | None:
+        try:
+            await work
+        except ParleyError as error:
+            return error
+        except Exception:
+            log.exception("room request failed", room=self.room_id)
+            return Unavailable("internal", "Something went wrong on the server; nothing was changed.")
+        return None
 
     @staticmethod
     def _answer(request: _Request, error: ParleyError | None) -> None:
@@ -247,17 +263,22 @@ class Room:
         else:
             request.done.set_exception(error)
 
-    async def _handle(self, request: _Request) -> None:
+    async def _carry_out(self, request: _Request) -> None:
         at = clock_now()
         await self._append(request.make(self.state, at), request.actor, at)
-        await self._settle_owed()
-        for _ in range(MAX_FOLLOW_UPS):
-            follow = await self._follow(clock_now())
-            if not follow:
-                break
-        self._flush()
-        if not self.state.open:
-            self._over.set()
+
+    async def _go_on(self) -> None:
+        """Do what follows from the state and the clock, and show it."""
+        try:
+            await self._settle_owed()
+            for _ in range(MAX_FOLLOW_UPS):
+                follow = await self._follow(clock_now())
+                if not follow:
+                    break
+        finally:
+            self._flush()
+            if not self.state.open:
+                self._over.set()
 
     async def _follow(self, at: float) -> bool:
         if not self.state.open:
@@ -299,8 +320,13 @@ class Room:
             return
         first = self.state.seq + 1
         events = [Event(first + index, at, actor, payload) for index, payload in enumerate(payloads)]
+        events = erased(events, self._erasures)  # words that come after their speaker has withdrawn are nobody's to see
         state = fold_all(events, self.state)
-        await self._log.append(self.room_id, first, events)
+        try:
+            await self._log.append(self.room_id, first, events)
+        except Conflict:
+            self._closing.set()  # the log is another than the one held here; the room is restored from it
+            raise
         self.state = state
         self.events.extend(events)
         for event in events:
@@ -313,10 +339,14 @@ class Room:
 
     def _forget(self, event: Event) -> None:
         """Erase in memory what the store has just erased."""
-        erasures = erasures_of(event.payload, self.state.plan.privacy.on_withdraw)
+        erasures = self._erased_by(event)
         if erasures:
+            self._erasures += erasures
             self.events = erased(self.events, erasures)
             self.state = fold_all(self.events)
+
+    def _erased_by(self, event: Event) -> tuple[Erasure, ...]:
+        return erasures_of(event.payload, self.state.plan.privacy.on_withdraw)
 
     def _flush(self) -> None:
         for viewer in self._viewers:
@@ -365,6 +395,10 @@ class Room:
                 metrics.FAILURES.labels(part=name).inc()
                 log.exception("a part of the room failed; restarting it", room=self.room_id, part=name)
                 await asyncio.sleep(1)
+
+
+def _restarting() -> Unavailable:
+    return Unavailable("room_restarting", "This room is being put away or restarted.", "Please try again in a moment.")
 
 
 def _count(event: Event) -> None:
