@@ -88,15 +88,15 @@ class Engines:
             await self._reader.dispose()
 
     def _sqlite_engines(self) -> tuple[AsyncEngine, AsyncEngine]:
-        writer = create_async_engine(self.url, pool_size=1, max_overflow=0, pool_timeout=15)
-        reader = create_async_engine(self.url, pool_size=4, max_overflow=4, pool_timeout=15)
+        writer = create_async_engine(self.url, pool_size=1, max_overflow=0, pool_timeout=15, hide_parameters=True)
+        reader = create_async_engine(self.url, pool_size=4, max_overflow=4, pool_timeout=15, hide_parameters=True)
         for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
             event.listen(engine.sync_engine, "connect", _pragmas)
             event.listen(engine.sync_engine, "begin", _begin(begin))
         return writer, reader
 
     def _server_engines(self) -> tuple[AsyncEngine, AsyncEngine]:
-        writer = create_async_engine(self.url, pool_size=8, max_overflow=8, pool_timeout=15, pool_pre_ping=True)
+        writer = create_async_engine(self.url, pool_size=8, max_overflow=8, pool_timeout=15, pool_pre_ping=True, hide_parameters=True)
         return writer, writer.execution_options(isolation_level="REPEATABLE READ")
 
 

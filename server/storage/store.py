@@ -20,16 +20,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import structlog
 from sqlalchemy import RowMapping, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from deliberation.consent import Erasure, erase, erased, erasures_of
 from deliberation.design import Design, parse_design
-from deliberation.errors import Conflict, InvalidInput, NotFound
-from deliberation.events import PAYLOAD_TYPES, ConsentWithdrawn, Event, Payload, RoomClosed, RoomOpened
+from deliberation.errors import Conflict, InvalidInput, NotFound, Unavailable
+from deliberation.events import (
+    PAYLOAD_TYPES,
+    ConsentWithdrawn,
+    Event,
+    MemberJoined,
+    Payload,
+    RoomClosed,
+    RoomOpened,
+)
 from server.storage import schema as t
 from server.storage.engine import Engines, translated
 from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
+
+log = structlog.get_logger()
 
 DAY_SECONDS = 86_400.0
 _LARGE_LOG = 200  # events; parsing more leaves the loop
@@ -142,24 +153,21 @@ class Store:
 
         Idempotent. A room that still runs appends its own `consent.withdrawn`: its owner task alone writes its log.
         """
-        person = await self.participant(participant_id)
+        mine = await self.rooms_of(participant_id)
         async with self._engines.read() as db:
-            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(
-                t.rooms.c.closed_at.is_not(None), t.rooms.c.deliberation_id == person.deliberation_id
-            )
+            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(t.rooms.c.closed_at.is_not(None), t.rooms.c.id.in_(mine))
             closed = [(str(room), int(last)) for room, last in await db.execute(query)]
         items = ("take_part", "record", "quote")
         payload = ConsentWithdrawn(participant_id=participant_id, items=items)
         for room_id, last in closed:
             events = await self.events(room_id)
-            here = any(e.kind == "member.joined" and e.payload.owner == participant_id for e in events)
             done = any(
                 isinstance(e.payload, ConsentWithdrawn)
                 and e.payload.participant_id == participant_id
                 and "take_part" in e.payload.items
                 for e in events
             )
-            if here and not done:
+            if not done:
                 await self.append(room_id, last + 1, [Event(last + 1, now, participant_id, payload)])
         async with self._engines.write() as db:
             await self._withdraw_person(db, payload, now)
@@ -182,6 +190,9 @@ class Store:
             await db.execute(insert(t.events), [row for row, _ in rows])
             if personal := [row for _, row in rows if row]:
                 await db.execute(insert(t.personal), personal)
+            for joined in [e.payload for e in events if isinstance(e.payload, MemberJoined)]:
+                who = update(t.participants).where(t.participants.c.id == joined.participant_id)
+                await db.execute(who.values(room_id=room_id))
             closed = next((e.at for e in events if isinstance(e.payload, RoomClosed)), None)
             if closed is not None:
                 await db.execute(update(t.rooms).where(t.rooms.c.id == room_id).values(closed_at=closed))
@@ -191,9 +202,13 @@ class Store:
                 for erasure in erasures:
                     files += await self._erase(db, room_id, erasure, event.at)
                 scrub = scrub or bool(erasures)
-        if scrub:
-            await self._engines.scrub()
-        await asyncio.to_thread(_unlink, files)
+        try:
+            if scrub:
+                await self._engines.scrub()
+            if files:
+                await asyncio.to_thread(_unlink, files)
+        except Unavailable as error:  # the events are stored all the same; `purge_expired` looks for the files again
+            log.error("what was erased could not be cleared from the disk", room=room_id, code=error.code)
 
     async def events(self, room_id: str, after: int = 0) -> list[Event]:
         """Return a room's events from `after + 1` on, oldest first; personal fields that were erased are None."""
@@ -219,6 +234,17 @@ class Store:
     async def rooms(self, deliberation_id: str) -> list[RoomRecord]:
         """Return a deliberation's rooms, by number."""
         return await self._rooms(t.rooms.c.deliberation_id == deliberation_id)
+
+    async def rooms_of(self, participant_id: str) -> list[str]:
+        """Return the ids of all rooms that a participant was ever seated in. Raises `NotFound` without such a participant."""
+        person = await self.participant(participant_id)
+        query = (
+            select(t.events.c.room_id, t.events.c.data)
+            .join(t.rooms, t.rooms.c.id == t.events.c.room_id)
+            .where(t.rooms.c.deliberation_id == person.deliberation_id, t.events.c.kind == "member.joined")
+        )
+        rows = await self._all(query)
+        return list({str(r["room_id"]): None for r in rows if json.loads(r["data"])["participant_id"] == participant_id})
 
     async def open_rooms(self) -> list[RoomRecord]:
         """Return the rooms that have not closed: after a restart, they are folded again."""
