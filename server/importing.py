@@ -145,7 +145,7 @@ async def import_into(
     )
     if not imported.utterances:
         raise InvalidInput("no_speech", f"No speech was found in {file.name}; nothing was imported.")
-    began = now() - max(imported.seconds, imported.utterances[-1].ended_at)
+    began = round(now() - max(imported.seconds, imported.utterances[-1].ended_at), 3)  # as exact as what is shifted by it
     number = 1 + len([room for room in await store.rooms(design.id) if not room.practice])
     room_id = new_id()
     log = await meeting_log(room_id, number, design, people, imported, began, model)
@@ -235,7 +235,7 @@ async def meeting_log(
         while spoken and (spoken[0].at < end or index == _last_talk(design.agenda)):
             one = spoken.pop(0)
             log.add(one.at, [one.payload], one.actor)
-        if facilitator is not None and design.agenda[index].kind != "discussion":
+        if design.agenda[index].kind != "discussion":
             facilitator.observe(log.state)
             await facilitator.settle()
         log.add(end, agenda.next_stage(log.state, max(end, log.state.at), "time"))

@@ -81,7 +81,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def imported_room(store: Store, design: Design, file: Path, names: list[str], cohort: str = "on-site") -> RoomState:
+async def imported_room(
+    store: Store, design: Design, file: Path, names: list[str], cohort: str = "on-site"
+) -> RoomState:
     """Import with a recogniser that hears the sentences of `SAID` in turn."""
     await store.create_deliberation(design, 1.0)
     work = MemoryWork(Clock())
@@ -95,9 +97,7 @@ async def imported_room(store: Store, design: Design, file: Path, names: list[st
 
     answering = asyncio.create_task(answer())
     try:
-        await import_into(
-            store, work, TranscriptionSettings(), file, design, names, cohort, voice=LoudnessVoice
-        )
+        await import_into(store, work, TranscriptionSettings(), file, design, names, cohort, voice=LoudnessVoice)
     finally:
         answering.cancel()
     (room,) = await store.rooms(design.id)
@@ -129,11 +129,13 @@ async def test_statements_and_summary_are_drafted_as_in_a_live_room_and_cite(sto
     assert all(s.utterances or s.statements for s in state.summary.sentences)
 
 
-async def test_a_deliberation_without_facilitation_gets_no_drafts(store: Store, tmp_path: Path) -> None:
+async def test_a_deliberation_without_facilitation_gets_its_summary_and_no_message(
+    store: Store, tmp_path: Path
+) -> None:
     plain = design(facilitation={"mode": "off"})
     state = await imported_room(store, plain, meeting(tmp_path / "m.wav"), ["Ann", "Bob"])
-    assert state.summary is None and {s.origin for s in state.statements.values()} == {"seed"}
-    assert state.utterances
+    assert state.summary is not None and state.summary.method == "extraction"
+    assert not state.interventions
 
 
 @pytest.mark.parametrize(("mode", "shown"), [("named", "Unknown speaker"), ("pseudonym", None)])
@@ -228,7 +230,17 @@ async def test_a_real_recording_is_imported_by_the_command(tmp_path: Path) -> No
     store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'parley.db'}")
     await store.create_deliberation(design(), 1.0)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
-    command = [sys.executable, "-m", "server", "import", str(file), "--deliberation", "trams", "--speakers", "Maya, Lin"]
+    command = [
+        sys.executable,
+        "-m",
+        "server",
+        "import",
+        str(file),
+        "--deliberation",
+        "trams",
+        "--speakers",
+        "Maya, Lin",
+    ]
     done = await asyncio.to_thread(
         subprocess.run,
         [*command, "--data-dir", str(tmp_path / "data")],
