@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from deliberation.design import Design
-from deliberation.errors import ParleyError
+from deliberation.errors import Conflict, ParleyError
 from deliberation.grouping import OpenRoom, Waiting, plan_groups
 from server import metrics
 from server.clock import now
@@ -53,7 +53,10 @@ class Lobby:
         self._placed: set[str] = set()  # who has been given a seat since then
         self._changed = asyncio.Event()
         self._stopping = False
-        self._opens_at = datetime.fromisoformat(design.opens_at).timestamp() if design.opens_at else None
+        self._opens_at: float | None = None
+        if design.opens_at:
+            moment = datetime.fromisoformat(design.opens_at)
+            self._opens_at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
     @property
     def waiting(self) -> Sequence[ParticipantRecord]:
@@ -71,6 +74,10 @@ class Lobby:
             if guest.page is page:
                 del self._guests[participant_id]
                 self._changed.set()
+
+    def forget(self, participant_id: str) -> None:
+        """Let somebody wait no longer who has a seat."""
+        self._guests.pop(participant_id, None)
 
     def stop(self) -> None:
         """End the task."""
@@ -121,15 +128,25 @@ class Lobby:
                 self._placed.add(participant_id)
                 try:
                     await self._registry.fill(room_id, guest.person)
-                except ParleyError:
-                    self._guests[participant_id] = guest
+                except Conflict:  # no place there any more: on with waiting, unless the page has gone meanwhile
+                    if self._registry.holds(guest.page):
+                        self._guests.setdefault(participant_id, guest)
+                except Exception:
+                    self._registry.send_back(guest.page)
+                    raise
         for group in plan.form:
             guests = [self._guests.pop(p) for p in group if p in self._guests]
             if len(guests) < self._design.groups.min_size:
                 self._guests.update({g.person.participant_id: g for g in guests})
                 continue
             self._placed.update(g.person.participant_id for g in guests)
-            await self._registry.form(self.deliberation_id, [g.person for g in guests], round_=round_)
+            try:
+                await self._registry.form(self.deliberation_id, [g.person for g in guests], round_=round_)
+            except Exception:
+                # Whether the room was stored only the store knows: their pages ask it when they come back.
+                for guest in guests:
+                    self._registry.send_back(guest.page)
+                raise
 
     def _may_begin(self, round_: int, here: set[str], at: float) -> bool:
         """Say whether groups of this round may form: for a good mix, everybody who goes on has to be here first."""

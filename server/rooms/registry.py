@@ -27,13 +27,16 @@ from deliberation.events import (
     SYSTEM,
     ConsentGiven,
     ConsentWithdrawn,
+    ListenerChanged,
     MemberJoined,
     MemberLeft,
     MemberReturned,
     Payload,
+    RecordingChanged,
     Role,
     RoomClosed,
     RoomOpened,
+    SpeechEnded,
 )
 from deliberation.grouping import OpenRoom
 from deliberation.state import RoomState
@@ -199,12 +202,20 @@ class Registry:
     async def _adopt(self) -> None:
         """Restore the open rooms that are nobody's and fall to this node: at the start, and when a node has disappeared."""
         try:
-            for record in await self._store.open_rooms():
-                key = lobby_key(record.deliberation_id) if record.practice else record.room_id
-                if record.room_id not in self._rooms and await self.placement.owner(key) == self.placement.node_id:
-                    await self.running(record.room_id)
+            records = await self._store.open_rooms()
         except ParleyError as error:
             log.warning("open rooms could not be restored", code=error.code)
+            return
+        for record in records:
+            key = lobby_key(record.deliberation_id) if record.practice else record.room_id
+            try:
+                if record.room_id not in self._rooms and await self.placement.owner(key) == self.placement.node_id:
+                    await self.running(record.room_id)
+            except ParleyError as error:
+                log.warning("an open room could not be restored", room=record.room_id, code=error.code)
+            except Exception as error:  # one broken log must not keep the others, or the server, from starting
+                metrics.FAILURES.labels(part="room").inc()
+                log.error("an open room could not be restored", room=record.room_id, error=type(error).__name__)
 
     def _lost(self, key: str) -> None:
         """Let go of what another node has taken; its pages come back and are led there."""
@@ -284,6 +295,8 @@ class Registry:
                     raise NotFound("no_such_room", "There is no such room.")
                 room = Room(room_id, self._store, events)
                 await self.placement.hold(_key_of(room.state))
+                for payload in _cut_off(room.state):
+                    room.owe(payload)
                 running = self._start(room)
             return running
 
@@ -351,23 +364,26 @@ class Registry:
             raise NotAllowed("withdrawn", "You have withdrawn from this deliberation.")
         ahead = await self._ahead(record)
         if ahead is not None:
-            (await self._lobby(deliberation_id)).add(page, record, ahead)
+            self._wait(page, record, await self._lobby(deliberation_id), ahead)
             return
         running = await self.running(record.room_id) if record.room_id is not None else None
         practising = running is not None and running.room.state.practice
         if running is not None and not (practising and not running.room.state.open):
-            await self._seat(page, running)
-        if running is None or (practising and not record.simulated):
+            self._seat(page, running)
+        if running is None:
+            self._wait(page, record, await self._lobby(deliberation_id))
+        elif practising and not record.simulated:
             (await self._lobby(deliberation_id)).add(page, record)
 
-    async def _seat(self, page: Page, running: Running) -> None:
-        assert page.participant_id is not None
+    def _wait(self, page: Page, record: ParticipantRecord, lobby: Lobby, round_: int = 1) -> None:
+        """Let somebody wait, unless a group was formed with them while it was looked up where they belong."""
+        if page.seat is not None and page.seat.running is None:
+            lobby.add(page, record, round_)
+
+    def _seat(self, page: Page, running: Running) -> None:
         hello_seq = getattr(getattr(page, "hello", None), "last_seq", 0)
         page.seat = Seat(running.room.state.deliberation_id, running)
         running.room.attach(page, hello_seq)
-        member = running.room.state.members.get(page.participant_id)
-        if member is not None and member.presence == "away" and running.room.state.open:
-            await running.room.add([MemberReturned(participant_id=page.participant_id)], SYSTEM)
 
     async def leave(self, page: Page) -> None:
         """Forget a page that has closed."""
@@ -376,6 +392,14 @@ class Registry:
         for lobby in self._lobbies.values():
             lobby.remove(page)
         self.overviews.remove(page)
+
+    def holds(self, page: Attendee) -> bool:
+        """Say whether this page has its participant's seat still."""
+        return page.participant_id is not None and self._pages.get(page.participant_id) is page
+
+    def send_back(self, page: Attendee) -> None:
+        """Have a page come back in a moment, to be led to where its participant sits by then."""
+        _end(page, "stopping")
 
     async def watch(self, page: Page, deliberation_id: str) -> None:
         """Show a facilitator all rooms of a deliberation."""
@@ -446,10 +470,12 @@ class Registry:
         here = self.placement.node_id
         node_id = here if practice else await self.placement.choose(room_id)
         room = Room(room_id, self._store)
-        await room.open([opened, *(p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design))])
-        running = self._start(room) if node_id == here else None
+        arrivals = [p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design)]
+        async with self._loading.setdefault(room_id, asyncio.Lock()):  # `_adopt` may see it before it is started
+            await room.open([opened, *arrivals])
+            running = self._start(room) if node_id == here else None
         for person in people:
-            await self._place(person, room_id, running)
+            await self._place(person, room_id, running, practice=practice)
         if running is None:
             with contextlib.suppress(ParleyError):  # its first page would start it too
                 await self._at("run", room_id)
@@ -461,22 +487,28 @@ class Registry:
         await self._at("admit", room_id, participant_id=person.participant_id)
         await self._place(person, room_id, self._rooms.get(room_id))
 
-    async def _place(self, person: ParticipantRecord, room_id: str, running: Running | None) -> None:
+    async def _place(
+        self, person: ParticipantRecord, room_id: str, running: Running | None, *, practice: bool = False
+    ) -> None:
         """Note where somebody sits and take their page there; out of a practice room first, which is then over.
 
         To a room of another node (`running` None) the page finds its way by itself.
         """
         await self._store.set_room(person.participant_id, room_id)
+        lobby = self._lobbies.get(person.deliberation_id)
+        if lobby is not None and not practice:
+            lobby.forget(person.participant_id)
         page = self._pages.get(person.participant_id)
         if page is None or page.seat is None:
             return
         if page.seat.running is None and running is not None:
-            await self._seat(page, running)
+            self._seat(page, running)
             return
         earlier = page.seat.running.room if page.seat.running is not None else None
         page.end("moved")
         if earlier is not None and earlier.state.practice and earlier.state.open:
-            await earlier.add([RoomClosed(reason="merged")], SYSTEM)
+            with contextlib.suppress(ParleyError):  # it ends by itself then, with nobody in it
+                await earlier.add([RoomClosed(reason="merged")], SYSTEM)
 
     async def practice(self, page: Page) -> None:
         """Put somebody who waits alone into a practice room with a simulated partner; they go on waiting for a real group meanwhile."""
@@ -525,10 +557,13 @@ class Registry:
 
     async def withdraw(self, participant_id: str) -> None:
         """Erase a person's words from their room as the design provides, and end their page."""
-        person = await self._store.participant(participant_id)
-        if person.room_id is not None:
-            await self._at("withdraw", person.room_id, participant_id=participant_id)
+        await self.erase_everywhere(participant_id)
         await self._end_pages("left", participant_id=participant_id)
+
+    async def erase_everywhere(self, participant_id: str) -> None:
+        """Have every room that a person was ever in erase their words, from what it holds in memory too."""
+        for room_id in await self._store.rooms_of(participant_id):
+            await self._at("withdraw", room_id, participant_id=participant_id)
 
     async def command(self, deliberation_id: str, room_id: str, actor: Actor, command: FacilitatorCommand) -> None:
         """Carry out a facilitator's command in any room of their deliberation."""
@@ -569,14 +604,10 @@ class Registry:
     async def _admit_here(self, room_id: str, participant_id: str) -> None:
         """Give somebody a place, or the one they had. Raises `Conflict("room_full")`."""
         running = await self.running(room_id)
-        state = running.room.state
-        if not state.open or len(state.seated) >= state.plan.groups.max_size:
-            raise Conflict("room_full", "That room is over, or has no free place.")
-        if participant_id in state.members:
-            await running.room.add([MemberReturned(participant_id=participant_id)], SYSTEM)
-            return
         person = await self._store.participant(participant_id)
-        await running.room.add(_arrival(person, _next_seat(state), state.plan), SYSTEM)
+        if person.withdrawn_at is not None:
+            raise Conflict("withdrawn", "This person has withdrawn from the deliberation.")
+        await running.room.ask(lambda state: _admission(state, person))
 
     async def _dismiss_here(self, room_id: str, participant_id: str) -> None:
         """Note that somebody was moved away."""
@@ -586,13 +617,7 @@ class Registry:
 
     async def _withdraw_here(self, room_id: str, participant_id: str) -> None:
         room = (await self.running(room_id)).room
-        payloads: list[Payload] = [
-            ConsentWithdrawn(participant_id=participant_id, items=("take_part", "record", "quote"))
-        ]
-        if participant_id in room.state.voters:
-            payloads.append(MemberLeft(participant_id=participant_id, reason="withdrew"))
-        if participant_id in room.state.members:
-            await room.add(payloads, participant_id)
+        await room.ask(lambda state: _withdrawal(state, participant_id), participant_id)
 
     async def _command_here(
         self, room_id: str, deliberation_id: str, actor: tuple[str, Role], command: Mapping[str, Any]
@@ -636,6 +661,43 @@ def _end(attendee: Attendee, reason: str) -> None:
         end(reason)
 
 
+def _admission(state: RoomState, person: ParticipantRecord) -> list[Payload]:
+    """Return what gives somebody a place. Raises `Conflict("room_full")`."""
+    member = state.members.get(person.participant_id)
+    others = [m for m in state.seated if m is not member]
+    if not state.open or len(others) >= state.plan.groups.max_size:
+        raise Conflict("room_full", "That room is over, or has no free place.")
+    if member is not None:
+        return [MemberReturned(participant_id=person.participant_id)]
+    return _arrival(person, _next_seat(state), state.plan)
+
+
+def _withdrawal(state: RoomState, participant_id: str) -> list[Payload]:
+    """Return what takes somebody's consent back; nothing where that has been done, or they never sat here."""
+    member = state.members.get(participant_id)
+    if member is None:
+        return []
+    left: list[Payload] = [MemberLeft(participant_id=participant_id, reason="withdrew")]
+    if member.consent.get("take_part") is False:
+        return left if member.presence != "left" else []
+    taken_back = ConsentWithdrawn(participant_id=participant_id, items=("take_part", "record", "quote"))
+    return [taken_back, *(left if member.presence != "left" else [])]
+
+
+def _cut_off(state: RoomState) -> list[Payload]:
+    """Return the ends of what a server that died could not end: speech, recordings, facilitators who listened in."""
+    if not state.open:
+        return []
+    return [
+        *(
+            SpeechEnded(participant_id=p, started_at=since, ended_at=max(since, state.at))
+            for p, since in state.speaking.items()
+        ),
+        *(RecordingChanged(participant_id=p, recording=False) for p in sorted(state.recording)),
+        *(ListenerChanged(listener_id=k, name=v.name, state="gone") for k, v in state.listeners.items()),
+    ]
+
+
 def _next_seat(state: RoomState) -> int:
     return 1 + max((member.seat for member in state.members.values()), default=0)
 
@@ -660,8 +722,10 @@ def _arrival(person: ParticipantRecord, seat: int, design: Design) -> list[Paylo
             language=person.language,
         ),
     ]
-    if person.answers:
+    scales = {question.id: question.scale for question in design.poll}
+    answers = {q: v for q, v in person.answers.items() if 1 <= v <= scales.get(q, 0)}  # the poll may have changed since
+    if answers:
         state = RoomState(design=design)
-        command = AnswerPoll(poll="opening", answers=dict(person.answers))
+        command = AnswerPoll(poll="opening", answers=answers)
         payloads.append(poll_answered(state, person.participant_id, command))
     return payloads

@@ -32,12 +32,13 @@ class Past:
         self._states: dict[str, RoomState] = {}
         self._open: dict[str, int] = {}
 
-    async def refresh(self) -> None:
-        """Take note of the rooms that are over by now."""
+    async def refresh(self, *, changed: bool = False) -> None:
+        """Take note of the rooms that are over by now; with `changed` also of what has been erased in them since."""
         records = [room for room in await self._store.rooms(self._deliberation_id) if not room.practice]
         self._open = {room.room_id: room.round for room in records if room.closed_at is None}
         for room in records:
-            if room.closed_at is not None and room.room_id not in self._states:
+            known = self._states.get(room.room_id)
+            if room.closed_at is not None and (known is None or (changed and known.seq != room.last_seq)):
                 events = await self._store.events(room.room_id)
                 state = await asyncio.to_thread(fold_all, events)
                 self._states[room.room_id] = replace(
@@ -156,7 +157,7 @@ class RoundKeeper:
         """Wait for the voting to begin, and carry statements over."""
         await self._voting.wait()
         state = self._room.state
-        await self._past.refresh()
+        await self._past.refresh(changed=True)
         members = [member.participant_id for member in state.seated]
         chosen = await asyncio.to_thread(carried, state.plan, members, self._past.rooms_before(state.round))
         if chosen:

@@ -12,7 +12,7 @@ import pytest
 from deliberation.commands import Actor, PostChat, RaiseHand, StrikeUtterance
 from deliberation.design import parse_design
 from deliberation.errors import Conflict, NotAllowed, Unavailable
-from deliberation.events import Event, MemberJoined, Payload, RoomOpened, UtteranceFinal
+from deliberation.events import ConsentWithdrawn, Event, MemberJoined, Payload, RoomOpened, UtteranceFinal
 from deliberation.state import RoomState
 from server.clock import now
 from server.rooms.room import Room
@@ -242,3 +242,72 @@ async def test_a_closed_room_refuses_talk_but_still_answers_for_ones_own_words()
             await room.do(person("ann"), PostChat(text="too late"))
         await room.do(person("ann"), StrikeUtterance(utterance_id="u1"))
         assert room.state.utterances["u1"].struck
+
+
+async def test_words_that_are_recognised_after_their_speaker_has_withdrawn_are_seen_by_nobody() -> None:
+    log = MemoryLog()
+    room = await opened(log, "ann", "bob")
+    late = UtteranceFinal(
+        utterance_id="u1", participant_id="ann", started_at=now(), ended_at=now(), text="what I said last", words=()
+    )
+    async with running(room):
+        viewer = Viewer("bob", log)
+        room.attach(viewer)
+        await room.add([ConsentWithdrawn(participant_id="ann", items=("take_part", "record", "quote"))], "ann")
+        room.owe(late, "ann")
+        await room.do(person("bob"), RaiseHand())
+        await room.do(person("bob"), PostChat(text="x"))
+    assert "u1" in room.state.utterances
+    assert not room.state.utterances["u1"].text
+    assert not any("said last" in update.model_dump_json() for update in viewer.updates)
+    assert not any("said last" in event.payload.model_dump_json() for event in room.events)
+    again = Room("r1", log, room.events)
+    assert "said last" not in str(again.state)
+
+
+async def test_a_command_to_a_room_that_has_ended_is_refused_at_once() -> None:
+    log = MemoryLog()
+    room = await opened(log, "ann", "bob")
+    async with running(room):
+        waiting = [asyncio.create_task(room.do(person("ann"), PostChat(text=str(n)))) for n in range(5)]
+        await asyncio.sleep(0)
+        room.stop()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting, return_exceptions=True)
+        with pytest.raises(Unavailable):
+            await room.do(person("ann"), PostChat(text="x"))
+
+
+async def test_a_room_whose_log_somebody_else_has_written_ends_so_that_it_is_restored() -> None:
+    class Moved(MemoryLog):
+        async def append(self, room_id: str, first_seq: int, events: Sequence[Event]) -> None:
+            if self.broken:
+                raise Conflict("log_moved", "Somebody else has written to this room's log.")
+            await super().append(room_id, first_seq, events)
+
+    log = Moved()
+    room = await opened(log, "ann", "bob")
+    task = asyncio.create_task(room.run())
+    log.broken = True
+    with pytest.raises(Conflict):
+        await room.do(person("ann"), PostChat(text="x"))
+    async with asyncio.timeout(5):
+        await task
+
+
+async def test_what_fails_after_a_command_is_stored_does_not_refuse_the_command() -> None:
+    class Broken:
+        def tick(self, *_: Any) -> list[Payload]:
+            log.broken = True
+            return [ConsentWithdrawn(participant_id="ann", items=("quote",))]
+
+        def observe(self, state: RoomState) -> None: ...
+
+        async def run(self) -> None: ...
+
+    log = MemoryLog()
+    room = await opened(log, "ann", "bob")
+    room.facilitator = Broken()
+    async with running(room):
+        await room.do(person("ann"), PostChat(text="once"))
+    assert sum(event.kind == "chat.posted" for event in log.events) == 1
