@@ -5,11 +5,12 @@ Called by sessions; calls the registry and the rooms. One method per message, al
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from deliberation.commands import Actor, FacilitatorCommand, Listen
-from deliberation.errors import Conflict, InvalidInput, NotAllowed
+from deliberation.commands import Actor, FacilitatorCommand, Leave, Listen
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, ParleyError
 from server import metrics
 from server.clock import now
 from server.http.auth import Link
@@ -92,6 +93,8 @@ class Handlers:
             metrics.SOCKETS.labels(role=page.role).inc()
         except Exception:
             await self._registry.leave(page)
+            if page.seat is not None and page.seat.running is not None:
+                page.seat.running.room.detach(page)
             page.link = page.hello = page.seat = None
             raise
 
@@ -113,9 +116,11 @@ class Handlers:
         running = page.seat.running
         await self._registry.leave(page)
         if running is not None:
-            running.room.detach(page)
-            if page.participant_id is None and page.member_id in running.room.state.listeners:
-                await running.room.do(_actor(page), Listen(state="gone"))
+            room = running.room
+            room.detach(page)
+            if page.participant_id is None and page.member_id in room.state.listeners and room.state.open:
+                with contextlib.suppress(ParleyError):  # a room that ends now, or starts anew, forgets who listened
+                    await room.do(_actor(page), Listen(state="gone"))
             if not any(other.member_id == page.member_id for other in running.room.attendees):
                 await running.media.disconnect(page.member_id)
 
@@ -174,6 +179,8 @@ class Handlers:
             if seat.running is None:
                 raise Conflict("no_room", "You are not in a room yet.")
             await seat.running.room.do(_actor(page), message.command)
+            if isinstance(message.command, Leave) and message.command.erase:
+                await self._registry.erase_everywhere(page.participant_id)  # rooms of earlier rounds hold words too
             page.send(Ack(id=message.id))
             return
         if not isinstance(message.command, FacilitatorCommand):

@@ -116,7 +116,10 @@ class Session:
         try:
             await self._read(handlers)
         finally:
-            await handlers.gone(self)
+            try:
+                await handlers.gone(self)
+            except Exception as error:  # the socket is ended all the same
+                log.error("a page could not be forgotten in order", error=type(error).__name__)
             if not self._ended.is_set():
                 self._ended.set()
                 with contextlib.suppress(asyncio.QueueFull):
@@ -173,8 +176,8 @@ class Session:
                 self.end("slow")
             elif self.link is None and error.code.startswith("link_"):
                 self.end("revoked")
-            elif error.code in ("elsewhere", "node_gone", "bus_away") and self.link is None:
-                self.end("stopping")  # nobody has the room just now, or another node got it meanwhile
+            elif error.retryable and self.link is None:
+                self.end("stopping")  # hello failed: nobody has the room just now, or the store is away
 
     @staticmethod
     def _parse(text: str) -> ClientMessage:
