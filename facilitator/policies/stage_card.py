@@ -15,7 +15,8 @@ def decide(state: RoomState, now: float) -> Say | None:
     words: dict[str, str | int] = {"title": stage.title, "prompt": stage.prompt.strip()}
     numbers = {"stage": float(clock.index + 1)}
     if stage.minutes is not None:
-        words["minutes"] = f"{stage.minutes:g}"
+        whole, seconds = divmod(round(stage.minutes * 60), 60)
+        words["minutes"] = f"{whole}:{seconds:02}" if seconds else f"{whole}"
         numbers["minutes"] = stage.minutes
     timed = "" if stage.minutes is not None else ".untimed"
     return Say(f"stage.{stage.kind}{timed}", "interface", words=words, numbers=numbers)
