@@ -25,7 +25,7 @@ from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
-from server import children, ice, tls
+from server import children, ice, metrics, tls
 from server.bus import Bus
 from server.clock import now
 from server.http import keys
@@ -318,6 +318,8 @@ class Health:
                     found["transcription"] = "no recogniser is running"
             except ParleyError as error:
                 found["bus"] = error.message
+            except Exception as error:  # a check that breaks must not end the server
+                found["bus"] = f"the check failed ({type(error).__name__})"
             self._problems = found
             await asyncio.sleep(2)
 
@@ -351,4 +353,7 @@ async def _purge(store: Store) -> None:
             await store.purge_expired(now())
         except ParleyError as error:
             log.warning("retention could not be applied", code=error.code)
+        except Exception as error:  # the rooms go on, but the operator has to know: what should be gone is not
+            metrics.FAILURES.labels(part="retention").inc()
+            log.error("retention could not be applied", error=type(error).__name__)
         await asyncio.sleep(3600)

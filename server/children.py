@@ -75,7 +75,11 @@ async def again_and_again(run_one: Callable[[], Awaitable[int]], part: str) -> N
     attempt = 0
     while True:
         started = asyncio.get_running_loop().time()
-        code = await run_one()
+        try:
+            code = await run_one()
+        except OSError as error:  # no process to be had just now
+            log.error("a child process could not be started", part=part, error=error.strerror)
+            code = -1
         metrics.FAILURES.labels(part=part).inc()
         if asyncio.get_running_loop().time() - started > STEADY_SECONDS:
             attempt = 0

@@ -10,8 +10,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from deliberation.equity import gini, shares, silence_seconds, spoken_seconds
 from deliberation.view import display_name, merge_patch
+from server import metrics
 from server.clock import now
 from server.rooms.attendance import Attendee
 from server.rooms.room import Room
@@ -19,6 +22,8 @@ from server.signalling.messages import Overview, RoomCard, RoomCardMember
 
 if TYPE_CHECKING:
     from server.rooms.registry import Registry
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -64,7 +69,12 @@ class Overviews:
                 async with asyncio.timeout(1.0 if self._monitors else None):
                     await self._changed.wait()
             self._changed.clear()
-            self._send()
+            try:
+                self._send()
+            except Exception as error:  # the rooms go on without their monitors
+                metrics.FAILURES.labels(part="overview").inc()
+                log.error("the overview failed", error=type(error).__name__)
+                await asyncio.sleep(1)
 
     def _send(self) -> None:
         at = now()
