@@ -53,6 +53,8 @@ from deliberation.state import RoomState, Statement
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MAX_STATEMENTS_EACH = 5
 MAX_CHAT_MESSAGES = 500
+MAX_REPORTS_EACH = 20
+MAX_MISSING_EACH = 10
 
 
 def _line(limit: int) -> object:
@@ -412,6 +414,8 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
                 raise NotAllowed("not_yours", "Only its writer can take a message back.")
             return [] if message.struck else [ChatStruck(message_id=command.message_id, participant_id=me)]
         case FileReport():
+            if sum(report.participant_id == me for report in state.reports) >= MAX_REPORTS_EACH:
+                raise TooMany("too_many_reports", "You have reported enough; a facilitator will look into it.")
             return [ReportFiled(report_id=new_id(), participant_id=me, about=command.about, text=command.text)]
         case CallHelp():
             return [] if state.help else [HelpCalled(participant_id=me, why="asked for by a participant")]
@@ -543,6 +547,8 @@ def _mark(state: RoomState, me: str, command: MarkSummary) -> Payload:
     if command.verdict == "missing":
         if not command.text:
             raise InvalidInput("text_missing", "Please say what is missing.")
+        if sum(m.participant_id == me and m.sentence is None for m in summary.marks) >= MAX_MISSING_EACH:
+            raise TooMany("too_many_marks", "You have named enough that is missing.")
     elif command.sentence is None or command.sentence >= len(summary.sentences):
         raise InvalidInput("no_such_sentence", "There is no such sentence in the summary.")
     return SummaryMarked(

@@ -1,12 +1,14 @@
 """What a viewer may see of a room, as the pages receive it.
 
 Owns the one projection from `RoomState` to the wire: private cards go to their addressees only, votes are shown as tallies beside one's own,
-reports and calls for help to facilitators only, and monitors see names as the privacy mode allows. The models here are the wire types (their
+reports and calls for help to facilitators only, and monitors see names as the privacy mode allows. Who has left sees what was said up to
+then, and what the group comes to. The models here are the wire types (their
 JSON Schema becomes the pages' TypeScript). `merge_patch` is how a page is kept up to date. Pure.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -297,6 +299,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
     share = shares(spoken)
     present = {member.participant_id for member in state.present}
     clock = state.stage
+    until = _left_at(state, participant_id)
     return RoomView(
         room_id=state.room_id,
         deliberation_id=state.deliberation_id,
@@ -386,6 +389,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 hidden=u.hidden,
             )
             for u in state.utterances.values()
+            if u.started_at <= until or u.participant_id == participant_id
         },
         chat={
             c.message_id: ChatView(
@@ -397,6 +401,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 hidden=c.hidden,
             )
             for c in state.chat.values()
+            if c.at <= until or c.participant_id == participant_id
         },
         statements={
             s.statement_id: StatementView(
@@ -421,9 +426,11 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
         cards={
             i.intervention_id: _card(i, participant_id)
             for i in state.interventions.values()
-            if facilitator or i.to is None or participant_id in i.to
+            if facilitator or (i.at <= until and (i.to is None or participant_id in i.to))
         },
-        ledger={k: LedgerView.model_validate(e, from_attributes=True) for k, e in state.ledger.items()},
+        ledger={
+            k: LedgerView.model_validate(e, from_attributes=True) for k, e in state.ledger.items() if e.at <= until
+        },
         safety={
             c.case_id: SafetyView(
                 case_id=c.case_id,
@@ -438,7 +445,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 verdict=c.verdict,
             )
             for c in state.safety.values()
-            if facilitator or participant_id in c.asked
+            if facilitator or (participant_id in c.asked and c.at <= until)
         },
         listeners={k: ListenerView.model_validate(v, from_attributes=True) for k, v in state.listeners.items()},
         recording=tuple(sorted(state.recording)),
@@ -448,6 +455,12 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
         else None,
         reports=tuple(ReportView.model_validate(r, from_attributes=True) for r in state.reports if facilitator),
     )
+
+
+def _left_at(state: RoomState, participant_id: str | None) -> float:
+    """Return until when a viewer sees what is said: for ever, or up to when they left or were removed."""
+    who = state.members.get(participant_id or "")
+    return who.away_since if who and who.presence == "left" and who.away_since is not None else inf
 
 
 def _card(i: Intervention, participant_id: str | None) -> CardView:
@@ -530,6 +543,17 @@ def merge_patch(before: Any, after: Any) -> dict[str, Any]:
 
 
 _ABSENT = object()
+_SAID = frozenset(
+    (
+        "utterance.final",
+        "utterance.revised",
+        "chat.posted",
+        "intervention.made",
+        "ai.called",
+        "safety.asked",
+        "safety.decided",
+    )
+)
 
 
 def visible_event(event: Event, state: RoomState, role: Role, participant_id: str | None = None) -> dict[str, Any] | None:
@@ -540,6 +564,8 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
     """
     facilitator = role in ("facilitator", "admin")
     payload = event.payload
+    if event.kind in _SAID and event.at > _left_at(state, participant_id) and payload.owner != participant_id:
+        return None
     data = payload.model_dump(mode="json", exclude={"words", "design", "seed", "segments"})
     match event.kind:
         case "vote.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":

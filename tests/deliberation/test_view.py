@@ -13,9 +13,19 @@ from deliberation.commands import (
     CastVote,
     FileReport,
     MarkSummary,
+    PostChat,
     RaiseHand,
 )
-from deliberation.events import AI, InterventionMade, MemberLeft, SafetyAsked, SafetyDecided, Sentence, SummaryProposed
+from deliberation.events import (
+    AI,
+    InterventionMade,
+    MemberLeft,
+    MemberReturned,
+    SafetyAsked,
+    SafetyDecided,
+    Sentence,
+    SummaryProposed,
+)
 from deliberation.view import merge_patch, room_view, visible_event
 from simulation.client import apply_patch, read_view
 from tests.deliberation.rooms import Log, flat
@@ -38,6 +48,20 @@ def test_votes_are_seen_as_tallies_beside_ones_own() -> None:
     log.start(2)
     (statement,) = room_view(log.state, "participant", "ann").statements.values()
     assert not statement.open
+
+
+def test_who_was_removed_hears_and_reads_no_more_of_the_room_until_they_are_let_in_again() -> None:
+    log = Log().start()
+    log.do("ann", PostChat(text="Before."))
+    log.wait(1).add(MemberLeft(participant_id="cat", reason="removed"))
+    log.wait(1).do("ann", PostChat(text="After."))
+    assert [m.text for m in room_view(log.state, "participant", "cat").chat.values()] == ["Before."]
+    assert len(room_view(log.state, "participant", "ben").chat) == 2
+    last = log.events[-1]
+    assert visible_event(last, log.state, "participant", "cat") is None
+    assert visible_event(last, log.state, "participant", "ben") is not None
+    log.add(MemberReturned(participant_id="cat"))
+    assert len(room_view(log.state, "participant", "cat").chat) == 2
 
 
 def test_a_private_card_reaches_its_addressees_and_facilitators() -> None:

@@ -14,6 +14,7 @@ def _broken() -> BaseException:
             raise Conflict("log_moved", "told in confidence") from error
     except Conflict as error:
         return ExceptionGroup("whispered in confidence", [error])
+    raise AssertionError("a word is no number")
 
 
 def test_a_logged_error_names_its_place_its_type_and_its_causes_but_not_its_message() -> None:
