@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -240,6 +241,11 @@ class Design(_Part):
         if len(set(ids)) != len(ids):
             raise ValueError("stages: every id must be different")
         kinds = [stage.kind for stage in self.stages]
+        if self.opens_at is not None:
+            try:
+                datetime.fromisoformat(self.opens_at)
+            except ValueError:
+                raise ValueError("opens_at: a date and time such as 2027-03-01T18:00+01:00 is needed") from None
         if "closing" in kinds[:-1]:
             raise ValueError("stages: a closing stage must be the last")
         if len({question.id for question in self.poll}) != len(self.poll):

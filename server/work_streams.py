@@ -37,6 +37,7 @@ _GROUP = "workers"
 _MOST: dict[Kind, int] = {"partial": 200, "refine": 500}
 """Longest streams; the oldest entries are dropped. Finals are never dropped."""
 _MOST_RESULTS = 10_000
+_RESULTS_SECONDS = 600
 _BLOCK_SECONDS = 1.0
 _AWAY_SECONDS = 0.5
 _READ_AT_ONCE = 100
@@ -232,6 +233,7 @@ class RedisWorkSource:
         with reaching_redis():
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.xadd(f"{_RESULTS}{node}", fields, maxlen=_MOST_RESULTS)
+                pipe.expire(f"{_RESULTS}{node}", _RESULTS_SECONDS)  # a node that died never reads what people said
                 pipe.xack(stream, _GROUP, entry)
                 pipe.xdel(stream, entry)
                 await pipe.execute()

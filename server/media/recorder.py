@@ -8,6 +8,7 @@ plays as it is. Never decides who is recorded (consent is the caller's). Called 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import random
 import struct
@@ -252,6 +253,15 @@ class Recorder:
             late=file.timeline.late,
             dropped=file.dropped,
         )
+
+    async def discard(self, member_id: str) -> None:
+        """End a member's recording and delete it: they do not agree to it any more."""
+        async with self._writing:
+            file = self._files.pop(member_id, None)
+            if file is not None:
+                file.waiting.clear()
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(file.path.unlink, missing_ok=True)
 
     async def close(self, at: float) -> tuple[Recording, ...]:
         """Finish every recording."""

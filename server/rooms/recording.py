@@ -47,8 +47,15 @@ class Recording:
     async def run(self) -> None:
         """Finish files as people stop being recorded."""
         while True:
-            member_id = await self._to_stop.get()
+            await self._end(await self._to_stop.get())
+
+    async def _end(self, member_id: str) -> None:
+        """Finish a member's file, or delete it: its end must not appear again where consent was taken back and the rest erased."""
+        member = self._room.state.members.get(member_id)
+        if member is not None and member.consent.get("record", False):
             await self._recorder.stop(member_id, now())
+        else:
+            await self._recorder.discard(member_id)
 
     def on_events(self, events: Sequence[Event], state: RoomState) -> None:
         """Stop recording whoever no longer agrees or is gone."""
@@ -58,6 +65,8 @@ class Recording:
 
     async def close(self) -> None:
         """Finish all files."""
+        while not self._to_stop.empty():
+            await self._end(self._to_stop.get_nowait())
         await self._recorder.close(now())
         for member_id in tuple(self._active):
             self._active.discard(member_id)

@@ -645,6 +645,7 @@ class Registry:
             Joinable(s.round, OpenRoom(s.room_id, s.opened_at, {m.participant_id: dict(m.segments) for m in s.seated}))
             for s in states
             if s.open
+            and s.present  # nobody is led into a room that the others have deserted
             and not s.practice
             and s.deliberation_id == deliberation_id
             and (s.stage is None or s.plan.agenda[s.stage.index].kind == "discussion")

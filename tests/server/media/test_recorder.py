@@ -156,3 +156,14 @@ async def test_pages_reach_the_disk_while_the_recording_goes_on(
 )
 def test_the_duration_of_a_packet_is_read_from_its_first_bytes(payload: bytes, ticks: int) -> None:
     assert packet_ticks(payload) == ticks
+
+
+async def test_a_discarded_recording_leaves_no_file_though_its_file_was_erased_while_packets_waited(tmp_path: Path) -> None:
+    path = tmp_path / "a.ogg"
+    recorder = Recorder(lambda member, why: None)
+    recorder.start("ada", path, START)
+    path.write_bytes(b"what was flushed again after it was erased")
+    recorder.push(packets([SILENCE], START)[0])
+    await recorder.discard("ada")
+    assert await recorder.close(START + 1) == ()
+    assert not path.exists()
