@@ -28,6 +28,7 @@ from deliberation.outcomes.record import Record
 from deliberation.outcomes.result import Result
 from deliberation.privacy import redact
 from deliberation.state import RoomState
+from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
 from server.storage.records import DeliberationRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
@@ -35,6 +36,7 @@ from server.storage.store import Store
 
 log = structlog.get_logger()
 
+KEPT_SECONDS = 3600  # what retention erases is gone from here as soon
 KEPT = 16  # deliberations whose outcomes stay in memory; the one asked for longest ago goes first
 SLATE_SEATS = 5
 Version = tuple[object, ...]
@@ -75,7 +77,7 @@ class OutcomeBook:
             over = [room for room in rooms if room.closed_at is not None]
             version: Version = (
                 deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in rooms if r.closed_at is not None), len(rooms),
-                len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
+                int(now() // KEPT_SECONDS), len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
             )  # fmt: skip
             kept = self._kept.get(deliberation_id)
             if kept is None or kept.version != version:

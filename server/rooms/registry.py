@@ -494,6 +494,9 @@ class Registry:
 
         To a room of another node (`running` None) the page finds its way by itself.
         """
+        page = self._pages.get(person.participant_id)
+        if practice and page is not None and page.seat is not None and page.seat.running is not None:
+            return  # a real group was formed with them meanwhile
         await self._store.set_room(person.participant_id, room_id)
         lobby = self._lobbies.get(person.deliberation_id)
         if lobby is not None and not practice:

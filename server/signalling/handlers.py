@@ -136,6 +136,11 @@ class Handlers:
             case MediaOffer():
                 media, member_id = self._media(page)
                 answer = await media.connect(member_id, message.sdp)
+                try:
+                    self._media(page)
+                except ParleyError:  # they left, or were removed, while this was made
+                    await media.disconnect(member_id)
+                    raise
                 page.send(MediaAnswer(id=message.id, sdp=answer))
             case MediaCandidate():
                 media, member_id = self._media(page)

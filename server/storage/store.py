@@ -190,7 +190,8 @@ class Store:
             await db.execute(insert(t.events), [row for row, _ in rows])
             if personal := [row for _, row in rows if row]:
                 await db.execute(insert(t.personal), personal)
-            for joined in [e.payload for e in events if isinstance(e.payload, MemberJoined)]:
+            practice = isinstance(events[0].payload, RoomOpened) and events[0].payload.practice  # a real seat goes before it
+            for joined in [e.payload for e in events if isinstance(e.payload, MemberJoined) and not practice]:
                 who = update(t.participants).where(t.participants.c.id == joined.participant_id)
                 await db.execute(who.values(room_id=room_id))
             closed = next((e.at for e in events if isinstance(e.payload, RoomClosed)), None)

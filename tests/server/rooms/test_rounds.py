@@ -32,7 +32,7 @@ def design(**more: Any) -> Design:
     return parse_design(
         {
             "id": "d", "title": "T", "question": "Q?", "rounds": 2,
-            "groups": {"min_size": 2, "target_size": 3, "max_size": 4, "wait_seconds": 60, **more},
+            "groups": {"min_size": 2, "target_size": 3, "max_size": 3, "wait_seconds": 60, **more},  # threes, however fast people come
             "stages": [{"id": "vote", "kind": "statements", "title": "Vote", "minutes": None, "seed_statements": ["A seed."]}],
             "practice": False,
         }
