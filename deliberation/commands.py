@@ -53,6 +53,7 @@ from deliberation.state import RoomState, Statement
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MAX_STATEMENTS_EACH = 5
 MAX_CHAT_MESSAGES = 500
+MAX_CHAT_EACH = 200  # nobody alone fills the room's chat
 MAX_REPORTS_EACH = 20
 MAX_MISSING_EACH = 10
 
@@ -405,6 +406,8 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
         case PostChat():
             if len(state.chat) >= MAX_CHAT_MESSAGES:
                 raise TooMany("chat_full", "This room's chat is full.")
+            if sum(message.participant_id == me for message in state.chat.values()) >= MAX_CHAT_EACH:
+                raise TooMany("chat_full", "You have written as many messages as one person may.")
             return [ChatPosted(message_id=new_id(), participant_id=me, text=command.text)]
         case StrikeChat():
             message = state.chat.get(command.message_id)
