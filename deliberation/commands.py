@@ -436,6 +436,8 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
         case MarkSummary():
             return [_mark(state, me, command)]
         case AnswerPoll():
+            if command.poll == "opening":
+                raise Conflict("poll_over", "The opening questions are answered before the talk begins.")
             return [poll_answered(state, me, command)]
         case WithdrawConsent():
             member = state.members[me]
@@ -583,6 +585,9 @@ def _answer_safety(state: RoomState, me: str, command: AnswerSafety) -> list[Pay
     answers = {**case.answers, me: command.verdict}
     for verdict in ("remove", "hide", "warn", "fine"):
         if majority(sum(v == verdict for v in answers.values()), len(case.asked)):
+            if verdict == "remove" and len(case.asked) == 1:  # one person alone removes nobody: it is hidden, and a human is called
+                called: list[Payload] = [] if state.help else [HelpCalled(participant_id=None, why="a removal was asked for")]
+                return [answer, *_safety_outcome(state, command.case_id, "hide", "group"), *called]
             return [answer, *_safety_outcome(state, command.case_id, verdict, "group")]
     if len(answers) == len(case.asked):  # no majority: the mildest measure that a majority wants at least
         acting = sum(v != "fine" for v in answers.values())

@@ -193,6 +193,10 @@ def test_poll_answers_must_fit_their_scale(answers: dict[str, int]) -> None:
     assert refused(Log(), "ann", AnswerPoll(poll="closing", answers=answers)) == "bad_answer"
 
 
+def test_the_opening_poll_is_over_once_people_talk() -> None:
+    assert refused(Log(), "ann", AnswerPoll(poll="opening", answers={"keen": 3})) == "poll_over"
+
+
 def test_leaving_with_erasure_withdraws_consent_even_afterwards() -> None:
     log = Log().start()
     assert kinds(log.do("ann", Leave(erase=True))) == ["consent.withdrawn", "member.left"]
@@ -243,6 +247,15 @@ def test_only_those_asked_answer_a_safety_question_and_a_human_overrules() -> No
     assert refused(log, "ben", AnswerSafety(case_id="c", verdict="fine")) == "case_decided"
     log.host(DecideSafety(case_id="c", verdict="fine"))
     assert not log.state.utterances[said].hidden
+
+
+def test_one_person_alone_removes_nobody_but_a_human_is_called() -> None:
+    log = Log().start()
+    said = log.utter("ann", "rude")
+    log.add(SafetyAsked(case_id="c", participant_id="ann", subject_id=said, asked=("ben",), why="insult"))
+    log.do("ben", AnswerSafety(case_id="c", verdict="remove"))
+    assert log.state.safety["c"].verdict == "hide" and log.state.members["ann"].present
+    assert log.state.utterances[said].hidden and log.state.help is not None
 
 
 def test_one_call_for_help_at_a_time() -> None:
