@@ -210,6 +210,10 @@ def _serve(arguments: argparse.Namespace, settings: Settings) -> int:
             print()
         if ready.admin_is_new or not ready.links:
             print(f"  organise: {ready.admin_url}\n")
+        elif settings.admin_token is None:
+            print(
+                f"  organise: {ready.url}/#k=…  (the administrator's token is in {settings.data_dir / 'admin-token'})\n"
+            )
         if settings.tls == "auto":
             print("  The certificate is self-signed: browsers ask once whether to go on.\n")
         print("Stop it with Ctrl-C.", flush=True)
@@ -347,10 +351,13 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> int:
 
     design = read_design(arguments.design)
     minutes = sum(stage.minutes or 0 for stage in design.agenda)
+    facilitation = {"model": "rules, and a language model where the server has one"}.get(
+        design.facilitation.mode, design.facilitation.mode
+    )
     print(f"{arguments.design} is a valid design: “{design.title}”.")
     print(
         f"  {len(design.agenda)} stages, about {minutes:g} minutes; groups of {design.groups.min_size} to"
-        f" {design.groups.max_size}; privacy: {design.privacy.mode}; facilitation: {design.facilitation.mode}."
+        f" {design.groups.max_size}; privacy: {design.privacy.mode}; facilitation: {facilitation}."
     )
     return 0
 

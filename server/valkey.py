@@ -12,6 +12,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -102,7 +103,12 @@ class EmbeddedValkey:
                 unix_socket_path=self._socket,
                 unix_socket_perm="700",
             )
-            self._server.start()
+            # A terminal's Ctrl-C goes to every process of its group; this one has to outlive the rooms, so it does not hear it.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self._server.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         except (ValkeyServerError, OSError) as error:
             self._server = None
             first_line = str(error).splitlines()[0]

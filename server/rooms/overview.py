@@ -86,7 +86,7 @@ class Overviews:
                 cards[monitor.deliberation_id] = neighbours.cards(monitor.deliberation_id) | {
                     running.room.room_id: room_card(running.room, at).model_dump(mode="json")
                     for running in self._registry.rooms
-                    if running.room.state.deliberation_id == monitor.deliberation_id
+                    if running.room.state.deliberation_id == monitor.deliberation_id and not running.room.state.practice
                 }
             card = cards[monitor.deliberation_id]
             waiting = self._registry.waiting(monitor.deliberation_id)

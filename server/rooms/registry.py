@@ -637,7 +637,8 @@ class Registry:
     def _describe(self, deliberation_id: str) -> Description:
         """Return the cards of this node's rooms and those that may be joined, for other nodes."""
         at = now()
-        rooms = [r.room for r in self.rooms if r.room.state.deliberation_id == deliberation_id]
+        states = ((r.room, r.room.state) for r in self.rooms)
+        rooms = [room for room, state in states if state.deliberation_id == deliberation_id and not state.practice]
         cards = {room.room_id: room_card(room, at).model_dump(mode="json") for room in rooms}
         return cards, self.open_rooms(deliberation_id)
 
