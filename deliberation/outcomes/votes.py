@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from deliberation.errors import InvalidInput
 from deliberation.outcomes.result import hash_of
@@ -63,11 +62,15 @@ class JudgementMatrix:
         """Return a CSR matrix (n, m) of float ones where that vote was cast, or where any was when `vote` is None."""
         chosen = slice(None) if vote is None else self.votes == vote
         rows, cols = self.rows[chosen], self.cols[chosen]
+        from scipy import sparse  # loaded when a matrix is first needed: a server starts without it
+
         return sparse.csr_matrix((np.ones(len(rows)), (rows, cols)), self.shape)
 
     def values(self, value_of: Sequence[float] = (-1.0, 0.0, 1.0)) -> Any:
         """Return a CSR matrix (n, m) of cast votes as numbers; `value_of` says what −1, 0 and 1 become. Passes stay stored."""
         data = np.asarray(value_of, dtype=float)[self.votes + 1]
+        from scipy import sparse
+
         return sparse.csr_matrix((data, (self.rows, self.cols)), self.shape)
 
     def tally(self) -> Tally:
