@@ -60,7 +60,7 @@ async def unreachable(page: Page) -> list[str]:
                 const box = e.getBoundingClientRect();
                 const radio = e.type === 'radio';
                 return box.width > 0 && getComputedStyle(e).visibility !== 'hidden' && !e.closest('[inert]') && e.tabIndex >= 0 && !radio
-                    && (!e.closest('details:not([open])') || e.tagName === 'SUMMARY');
+                    && !(e.tagName === 'SUMMARY' ? e.parentElement.parentElement : e)?.closest('details:not([open])');
             }).map(e => { e.dataset.tabWanted = String(++n); return `${e.dataset.tabWanted} ${e.tagName} ${e.dataset.testid ?? e.textContent.trim().slice(0, 30)}`; });
         }""",
         FOCUSABLE,
@@ -185,29 +185,35 @@ async def test_every_screen_is_accessible_and_every_control_works_by_keyboard(
             await expect(page.get_by_test_id("vote-agree").first).to_have_attribute("aria-pressed", "true")
             await bob.do(CastVote(statement_id="statements-seed-1", value=-1))
             await check(page, "statements", shots, problems)
+            problems += [f"statements: not reached by Tab: {control}" for control in await unreachable(page)]
             await asyncio.sleep(4)  # as old as this design lets a stage be before it may end
             await bob.do(Ready())
             await page.get_by_test_id("ready").focus()
             await page.keyboard.press("Enter")
             await expect(page.get_by_test_id("poll-submit")).to_be_visible()
             await check(page, "closing", shots, problems)
+            problems += [f"closing: not reached by Tab: {control}" for control in await unreachable(page)]
             await asyncio.sleep(4)
             await bob.do(Ready())
             await page.get_by_test_id("ready").focus()
             await page.keyboard.press("Enter")
             await expect(page.get_by_test_id("thanks")).to_be_visible()
             await check(page, "thanks", shots, problems)
+            problems += [f"thanks: not reached by Tab: {control}" for control in await unreachable(page)]
 
         review = await ann.context.new_page()
         await review.goto(server.links["review"])
         await expect(review.get_by_test_id("review")).to_be_visible()
         await check(review, "review", shots, problems)
+        problems += [f"review: not reached by Tab: {control}" for control in await unreachable(review)]
         await review.goto(server.links["outcome"])
         await expect(review.get_by_test_id("outcome")).to_be_visible()
         await check(review, "outcome", shots, problems)
+        problems += [f"outcome: not reached by Tab: {control}" for control in await unreachable(review)]
         await review.goto(f"{server.url}/#k={ADMIN_TOKEN}")
         await expect(review.get_by_test_id("design-source")).to_be_visible()
         await check(review, "organise", shots, problems)
+        problems += [f"organise: not reached by Tab: {control}" for control in await unreachable(review)]
         assert not problems, "\n" + "\n".join(problems)
         assert not ann.errors, json.dumps(ann.errors)
     finally:
