@@ -21,6 +21,7 @@ from deliberation.events import Role
 from server import metrics
 from server.http.auth import Link
 from server.http.keys import SETTINGS
+from server.http.limits import Bucket
 from server.rooms.registry import Seat
 from server.signalling.handlers import Handlers
 from server.signalling.messages import (
@@ -44,6 +45,8 @@ log = structlog.get_logger()
 OUTBOX = 256  # messages
 HELLO_SECONDS = 15.0
 IDLE_SECONDS = 45.0  # without any message from the page (it pings every ten) the socket is taken for dead
+BURST_SECONDS = 3.0  # of messages at the allowed rate, that may come at once
+FLOOD_SECONDS = 10.0  # as many again are refused before the socket is closed
 EPHEMERAL = (Caption, Live, MediaQuality, Overview, Pong)
 
 
@@ -56,9 +59,9 @@ class Session:
         self._relay = relay
         self._outbox: asyncio.Queue[ServerMessage | None] = asyncio.Queue(OUTBOX)
         self._ended = asyncio.Event()
-        self._rate = messages_per_second
-        self._tokens = messages_per_second * 3
-        self._refilled = time.monotonic()
+        self._patience = Bucket.full(
+            messages_per_second, messages_per_second * (BURST_SECONDS + FLOOD_SECONDS), time.monotonic()
+        )
         self.hello: Hello | None = None
         self.link: Link | None = None
         self.seat: Seat | None = None
@@ -191,14 +194,10 @@ class Session:
             raise InvalidInput("bad_message", f"This message is not understood: {where}: {first['msg']}.") from None
 
     def _limit(self) -> None:
-        """Token bucket: three seconds' worth of burst; far beyond it, the socket is closed."""
-        now = time.monotonic()
-        self._tokens = min(self._rate * 3, self._tokens + (now - self._refilled) * self._rate)
-        self._refilled = now
-        self._tokens -= 1
-        if self._tokens < -self._rate * 10:
+        """Refuse what comes beyond the burst; far beyond it, close the socket."""
+        if not self._patience.take(time.monotonic()):
             raise TooMany("flooding", "This page sends too many messages; it was disconnected.")
-        if self._tokens < 0:
+        if self._patience.level < self._patience.rate * FLOOD_SECONDS:
             raise TooMany("too_fast", "That was too fast; please wait a moment.")
 
     def _refuse(self, message_id: int | None, error: ParleyError) -> None:
