@@ -3,7 +3,7 @@
 Public face, used by `server/rooms` and `server/app`: `MediaRoom` and the data it takes and gives.
 """
 
-from server.media.forwarder import MediaRoom, room_time
+from server.media.forwarder import MediaRoom
 from server.media.model import (
     ConnectionChanged,
     MediaChange,
@@ -29,5 +29,4 @@ __all__ = [
     "Slot",
     "SlotsChanged",
     "TurnServer",
-    "room_time",
 ]

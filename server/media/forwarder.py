@@ -9,7 +9,6 @@ Invariants: one peer per member; every connected peer's slots carry connected pu
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +16,7 @@ from typing import Literal
 import structlog
 
 from deliberation.errors import Conflict, NotFound, TooMany
+from server.clock import now as room_now
 from server.media import aiortc_compat as compat
 from server.media.audio_tap import AudioTap
 from server.media.model import (
@@ -45,13 +45,6 @@ TICKS_PER_REPORT = 20
 LOUD = 50
 """-dBov; a louder packet counts as speech for who is shown first where slots are short."""
 
-_EPOCH = time.time() - time.monotonic()
-
-
-def room_time() -> float:
-    """Return Unix seconds that never jump: the wall clock sampled once, then the monotonic clock."""
-    return time.monotonic() + _EPOCH
-
 
 @dataclass(slots=True)
 class _Member:
@@ -77,7 +70,7 @@ class MediaRoom:
         *,
         on_audio: Callable[[AudioPacket], None],
         on_change: Callable[[MediaChange], None],
-        clock: Callable[[], float] = room_time,
+        clock: Callable[[], float] = room_now,
     ) -> None:
         self._room_id = room_id
         self._config = config
