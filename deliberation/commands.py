@@ -8,12 +8,12 @@ case in `decide`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from deliberation.agenda import majority, next_stage
+from deliberation.command import Actor, CommandBase, Id, line
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 from deliberation.events import (
     ChatPosted,
@@ -32,7 +32,6 @@ from deliberation.events import (
     PollAnswered,
     PollName,
     ReportFiled,
-    Role,
     RoomClosed,
     SafetyAnswered,
     SafetyDecided,
@@ -45,12 +44,11 @@ from deliberation.events import (
     TurnEnded,
     UtteranceRevised,
     UtteranceStruck,
-    Vote,
     VoteCast,
 )
+from deliberation.payload import Vote
 from deliberation.state import RoomState, Statement
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MAX_STATEMENTS_EACH = 5
 MAX_CHAT_MESSAGES = 500
 MAX_CHAT_EACH = 200  # nobody alone fills the room's chat
@@ -58,71 +56,54 @@ MAX_REPORTS_EACH = 20
 MAX_MISSING_EACH = 10
 
 
-def _line(limit: int) -> object:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks. `id` is the participant's id for participants, else the link's id."""
-
-    id: str
-    role: Role
-    name: str = ""
-
-
-class _Command(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RaiseHand(_Command):
+class RaiseHand(CommandBase):
     """Ask to speak; `short` for a ten-second reply."""
 
     type: Literal["hand.raise"] = "hand.raise"
     short: bool = False
 
 
-class LowerHand(_Command):
+class LowerHand(CommandBase):
     """No longer ask to speak."""
 
     type: Literal["hand.lower"] = "hand.lower"
 
 
-class EndTurn(_Command):
+class EndTurn(CommandBase):
     """Give the floor back."""
 
     type: Literal["turn.done"] = "turn.done"
 
 
-class Ready(_Command):
+class Ready(CommandBase):
     """Vote to move on, or take that back."""
 
     type: Literal["stage.ready"] = "stage.ready"
     ready: bool = True
 
 
-class MoreTime(_Command):
+class MoreTime(CommandBase):
     """Ask for more time in this stage."""
 
     type: Literal["stage.more_time"] = "stage.more_time"
 
 
-class AddStatement(_Command):
+class AddStatement(CommandBase):
     """Put a claim to the vote; `supports` names utterances it comes from."""
 
     type: Literal["statement.add"] = "statement.add"
-    text: Annotated[str, _line(280)]
+    text: Annotated[str, line(280)]
     supports: tuple[Id, ...] = Field((), max_length=20)
 
 
-class WithdrawStatement(_Command):
+class WithdrawStatement(CommandBase):
     """Take one's own statement back (a facilitator: hide any)."""
 
     type: Literal["statement.withdraw"] = "statement.withdraw"
     statement_id: Id
 
 
-class CastVote(_Command):
+class CastVote(CommandBase):
     """Agree (1), pass (0), disagree (-1); changeable until the stage closes."""
 
     type: Literal["statement.vote"] = "statement.vote"
@@ -130,50 +111,50 @@ class CastVote(_Command):
     value: Vote
 
 
-class StrikeUtterance(_Command):
+class StrikeUtterance(CommandBase):
     """Take one's own words back: their text is erased."""
 
     type: Literal["utterance.strike"] = "utterance.strike"
     utterance_id: Id
 
 
-class CorrectUtterance(_Command):
+class CorrectUtterance(CommandBase):
     """Correct how one's own words were written down."""
 
     type: Literal["utterance.correct"] = "utterance.correct"
     utterance_id: Id
-    text: Annotated[str, _line(2000)]
+    text: Annotated[str, line(2000)]
 
 
-class PostChat(_Command):
+class PostChat(CommandBase):
     """Write to the room."""
 
     type: Literal["chat.post"] = "chat.post"
-    text: Annotated[str, _line(1000)]
+    text: Annotated[str, line(1000)]
 
 
-class StrikeChat(_Command):
+class StrikeChat(CommandBase):
     """Take one's own message back."""
 
     type: Literal["chat.strike"] = "chat.strike"
     message_id: Id
 
 
-class FileReport(_Command):
+class FileReport(CommandBase):
     """Report a problem to the facilitators."""
 
     type: Literal["report.file"] = "report.file"
     about: Annotated[str, StringConstraints(max_length=64)] = ""
-    text: Annotated[str, _line(2000)]
+    text: Annotated[str, line(2000)]
 
 
-class CallHelp(_Command):
+class CallHelp(CommandBase):
     """Call a human facilitator."""
 
     type: Literal["help.call"] = "help.call"
 
 
-class AnswerIntervention(_Command):
+class AnswerIntervention(CommandBase):
     """Say how a facilitator's card was, or decline / take up its invitation."""
 
     type: Literal["intervention.answer"] = "intervention.answer"
@@ -181,7 +162,7 @@ class AnswerIntervention(_Command):
     answer: Literal["helpful", "not_helpful", "declined", "accepted"]
 
 
-class AnswerSafety(_Command):
+class AnswerSafety(CommandBase):
     """Answer the private question whether something was all right."""
 
     type: Literal["safety.answer"] = "safety.answer"
@@ -189,7 +170,7 @@ class AnswerSafety(_Command):
     verdict: Literal["fine", "hide", "warn", "remove"]
 
 
-class MarkSummary(_Command):
+class MarkSummary(CommandBase):
     """Mark one sentence of the summary right or wrong, or say what is missing (`sentence` None)."""
 
     type: Literal["summary.mark"] = "summary.mark"
@@ -199,7 +180,7 @@ class MarkSummary(_Command):
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] | None = None
 
 
-class AnswerPoll(_Command):
+class AnswerPoll(CommandBase):
     """Answer the opening or the closing poll."""
 
     type: Literal["poll.answer"] = "poll.answer"
@@ -207,62 +188,62 @@ class AnswerPoll(_Command):
     answers: dict[Id, int]
 
 
-class WithdrawConsent(_Command):
+class WithdrawConsent(CommandBase):
     """Take back consent for recording or quoting (`taking part` is taken back by leaving with `room.leave`)."""
 
     type: Literal["consent.withdraw"] = "consent.withdraw"
     items: tuple[Literal["record", "quote"], ...] = Field(min_length=1)
 
 
-class Leave(_Command):
+class Leave(CommandBase):
     """Leave for good; with `erase`, withdraw what one said as the design provides."""
 
     type: Literal["room.leave"] = "room.leave"
     erase: bool = False
 
 
-class SendMessage(_Command):
+class SendMessage(CommandBase):
     """Facilitator: say something in writing to the room, or to some members."""
 
     type: Literal["message.send"] = "message.send"
-    text: Annotated[str, _line(1000)]
+    text: Annotated[str, line(1000)]
     to: tuple[Id, ...] | None = None
 
 
-class PauseFacilitation(_Command):
+class PauseFacilitation(CommandBase):
     """Facilitator: silence the AI, or let it speak again."""
 
     type: Literal["facilitation.pause"] = "facilitation.pause"
     paused: bool
 
 
-class ExtendStage(_Command):
+class ExtendStage(CommandBase):
     """Facilitator: give the stage more time."""
 
     type: Literal["stage.extend"] = "stage.extend"
     seconds: float = Field(ge=10, le=3600)
 
 
-class NextStage(_Command):
+class NextStage(CommandBase):
     """Facilitator: end the current stage now."""
 
     type: Literal["stage.next"] = "stage.next"
 
 
-class RemoveMember(_Command):
+class RemoveMember(CommandBase):
     """Facilitator: take a member out of the room."""
 
     type: Literal["member.remove"] = "member.remove"
     participant_id: Id
 
 
-class AnswerHelp(_Command):
+class AnswerHelp(CommandBase):
     """Facilitator: take a call for help."""
 
     type: Literal["help.answer"] = "help.answer"
 
 
-class DecideSafety(_Command):
+class DecideSafety(CommandBase):
     """Facilitator: overrule the group on a safety case."""
 
     type: Literal["safety.decide"] = "safety.decide"
@@ -270,14 +251,14 @@ class DecideSafety(_Command):
     verdict: Literal["fine", "hide", "warn", "remove"]
 
 
-class Listen(_Command):
+class Listen(CommandBase):
     """Facilitator: listen in, speak, or leave; announced to the room."""
 
     type: Literal["listen"] = "listen"
     state: Literal["listening", "speaking", "gone"]
 
 
-class CloseRoom(_Command):
+class CloseRoom(CommandBase):
     """Facilitator: end the room now."""
 
     type: Literal["room.close"] = "room.close"

@@ -7,27 +7,20 @@ What people said, wrote and are called is *personal*: such fields are marked `Pe
 of their own, so that striking, withdrawal and retention can erase them while the event itself stays as a tombstone. `erase` is the same
 operation on events in memory.
 
-Adding a kind of event: a class here, an entry in `Payload`, a case in `room.fold`. Nothing else.
+Adding a kind of event: a class here (or in the module of the mechanism that it belongs to), an entry in `Payload`, a case in `room.fold`.
+Nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from deliberation.payload import PayloadBase, Personal, Text, Vote
 
-class _PersonalMark:
-    """Marks a field whose value can be erased on its own."""
-
-
-Personal = _PersonalMark()
-
-Text = Annotated[str | None, Personal]
-Role = Literal["participant", "facilitator", "researcher", "admin"]
-Vote = Literal[-1, 0, 1]
 PollName = Literal["opening", "closing"]
 
 SYSTEM = "system"  # actor: the server itself (clocks, presence)
@@ -57,32 +50,10 @@ class Sentence(BaseModel):
     minority: bool = False
 
 
-class _Payload(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subject_field: ClassVar[str | None] = None  # names the thing whose text this is (an utterance, a message, …)
-    owner_field: ClassVar[str | None] = "participant_id"  # names whose personal data it is
-
-    @classmethod
-    def personal_fields(cls) -> tuple[str, ...]:
-        """Return the names of the fields that can be erased."""
-        return tuple(name for name, field in cls.model_fields.items() if Personal in field.metadata)
-
-    @property
-    def subject(self) -> str | None:
-        """The id of the thing whose text this event carries."""
-        return getattr(self, self.subject_field) if self.subject_field else None
-
-    @property
-    def owner(self) -> str | None:
-        """The participant whose personal data this event carries."""
-        return getattr(self, self.owner_field, None) if self.owner_field else None
-
-
 # -- the room's life
 
 
-class RoomOpened(_Payload):
+class RoomOpened(PayloadBase):
     """A group was formed. `design` is the whole design as it was then; `seed` decided the arm."""
 
     kind: Literal["room.opened"] = "room.opened"
@@ -96,14 +67,14 @@ class RoomOpened(_Payload):
     practice: bool = False
 
 
-class RoomClosed(_Payload):
+class RoomClosed(PayloadBase):
     """The deliberation in this room is over."""
 
     kind: Literal["room.closed"] = "room.closed"
     reason: Literal["finished", "abandoned", "stopped", "merged"]
 
 
-class StageStarted(_Payload):
+class StageStarted(PayloadBase):
     """A stage of the agenda began; `ends_at` is None for stages without a limit."""
 
     kind: Literal["stage.started"] = "stage.started"
@@ -112,7 +83,7 @@ class StageStarted(_Payload):
     ends_at: float | None
 
 
-class StageExtended(_Payload):
+class StageExtended(PayloadBase):
     """The current stage got more time."""
 
     kind: Literal["stage.extended"] = "stage.extended"
@@ -122,7 +93,7 @@ class StageExtended(_Payload):
     why: Literal["group", "facilitator"]
 
 
-class StageReady(_Payload):
+class StageReady(PayloadBase):
     """A participant is (or no longer is) ready to move on."""
 
     kind: Literal["stage.ready"] = "stage.ready"
@@ -130,14 +101,14 @@ class StageReady(_Payload):
     ready: bool
 
 
-class StageMoreTime(_Payload):
+class StageMoreTime(PayloadBase):
     """A participant asks for more time in this stage."""
 
     kind: Literal["stage.more_time"] = "stage.more_time"
     participant_id: str
 
 
-class StageEnded(_Payload):
+class StageEnded(PayloadBase):
     """A stage of the agenda ended."""
 
     kind: Literal["stage.ended"] = "stage.ended"
@@ -148,7 +119,7 @@ class StageEnded(_Payload):
 # -- people
 
 
-class MemberJoined(_Payload):
+class MemberJoined(PayloadBase):
     """A participant took a seat. `seat` counts from 1 and is never given to another."""
 
     kind: Literal["member.joined"] = "member.joined"
@@ -162,21 +133,21 @@ class MemberJoined(_Payload):
     simulated: bool = False
 
 
-class MemberAway(_Payload):
+class MemberAway(PayloadBase):
     """A member has been out of touch for too long; the seat is kept."""
 
     kind: Literal["member.away"] = "member.away"
     participant_id: str
 
 
-class MemberReturned(_Payload):
+class MemberReturned(PayloadBase):
     """An away member is back."""
 
     kind: Literal["member.returned"] = "member.returned"
     participant_id: str
 
 
-class MemberLeft(_Payload):
+class MemberLeft(PayloadBase):
     """A member left for good, was moved, or was removed by a facilitator."""
 
     kind: Literal["member.left"] = "member.left"
@@ -184,7 +155,7 @@ class MemberLeft(_Payload):
     reason: Literal["left", "removed", "moved", "withdrew"]
 
 
-class ConsentGiven(_Payload):
+class ConsentGiven(PayloadBase):
     """What a participant agreed to, item by item, in which words (`version`) and language."""
 
     kind: Literal["consent.given"] = "consent.given"
@@ -194,7 +165,7 @@ class ConsentGiven(_Payload):
     language: str
 
 
-class ConsentWithdrawn(_Payload):
+class ConsentWithdrawn(PayloadBase):
     """A participant took consent back for these items."""
 
     kind: Literal["consent.withdrawn"] = "consent.withdrawn"
@@ -205,7 +176,7 @@ class ConsentWithdrawn(_Payload):
 # -- turns and speech
 
 
-class HandRaised(_Payload):
+class HandRaised(PayloadBase):
     """A participant asks to speak; `short` asks for a short reply."""
 
     kind: Literal["hand.raised"] = "hand.raised"
@@ -213,14 +184,14 @@ class HandRaised(_Payload):
     short: bool = False
 
 
-class HandLowered(_Payload):
+class HandLowered(PayloadBase):
     """A participant no longer asks to speak."""
 
     kind: Literal["hand.lowered"] = "hand.lowered"
     participant_id: str
 
 
-class TurnStarted(_Payload):
+class TurnStarted(PayloadBase):
     """A participant from the queue has the floor until `ends_at`."""
 
     kind: Literal["turn.started"] = "turn.started"
@@ -229,7 +200,7 @@ class TurnStarted(_Payload):
     short: bool = False
 
 
-class TurnWarned(_Payload):
+class TurnWarned(PayloadBase):
     """The turn is nearly (or, with `overtime`, already) over."""
 
     kind: Literal["turn.warned"] = "turn.warned"
@@ -237,7 +208,7 @@ class TurnWarned(_Payload):
     overtime: bool = False
 
 
-class TurnEnded(_Payload):
+class TurnEnded(PayloadBase):
     """The turn is over; with `muted` the design asks the page to mute the microphone."""
 
     kind: Literal["turn.ended"] = "turn.ended"
@@ -246,7 +217,7 @@ class TurnEnded(_Payload):
     muted: bool = False
 
 
-class SpeechStarted(_Payload):
+class SpeechStarted(PayloadBase):
     """The server's own voice activity heard a participant begin at `started_at`."""
 
     kind: Literal["speech.started"] = "speech.started"
@@ -254,7 +225,7 @@ class SpeechStarted(_Payload):
     started_at: float
 
 
-class SpeechEnded(_Payload):
+class SpeechEnded(PayloadBase):
     """One stretch of voice activity, in room time; overlaps count for everyone who speaks."""
 
     kind: Literal["speech.ended"] = "speech.ended"
@@ -263,7 +234,7 @@ class SpeechEnded(_Payload):
     ended_at: float
 
 
-class UtteranceFinal(_Payload):
+class UtteranceFinal(PayloadBase):
     """What a participant said, as recognised, in room time."""
 
     subject_field = "utterance_id"
@@ -278,7 +249,7 @@ class UtteranceFinal(_Payload):
     language: str = "en"
 
 
-class UtteranceRevised(_Payload):
+class UtteranceRevised(PayloadBase):
     """A better text for an utterance, by a second decoding (`refine`) or the speaker's own correction (`speaker`)."""
 
     subject_field = "utterance_id"
@@ -291,7 +262,7 @@ class UtteranceRevised(_Payload):
     by: Literal["refine", "speaker"]
 
 
-class UtteranceStruck(_Payload):
+class UtteranceStruck(PayloadBase):
     """The speaker took an utterance back; its text is erased wherever it is kept."""
 
     subject_field = "utterance_id"
@@ -300,7 +271,7 @@ class UtteranceStruck(_Payload):
     participant_id: str
 
 
-class ChatPosted(_Payload):
+class ChatPosted(PayloadBase):
     """A written message to the room."""
 
     subject_field = "message_id"
@@ -310,7 +281,7 @@ class ChatPosted(_Payload):
     text: Text
 
 
-class ChatStruck(_Payload):
+class ChatStruck(PayloadBase):
     """The writer took a message back."""
 
     subject_field = "message_id"
@@ -322,7 +293,7 @@ class ChatStruck(_Payload):
 # -- statements, votes, summary, polls
 
 
-class StatementAdded(_Payload):
+class StatementAdded(PayloadBase):
     """One votable claim; written by a participant, or drafted by AI from the utterances it names."""
 
     subject_field = "statement_id"
@@ -336,7 +307,7 @@ class StatementAdded(_Payload):
     source_room: str | None = None
 
 
-class StatementWithdrawn(_Payload):
+class StatementWithdrawn(PayloadBase):
     """A statement was taken back by its author, or hidden by a facilitator."""
 
     kind: Literal["statement.withdrawn"] = "statement.withdrawn"
@@ -344,7 +315,7 @@ class StatementWithdrawn(_Payload):
     by: Literal["author", "facilitator"]
 
 
-class VoteCast(_Payload):
+class VoteCast(PayloadBase):
     """A participant agrees (1), passes (0) or disagrees (-1); a later vote replaces an earlier one."""
 
     kind: Literal["vote.cast"] = "vote.cast"
@@ -353,7 +324,7 @@ class VoteCast(_Payload):
     value: Vote
 
 
-class SummaryProposed(_Payload):
+class SummaryProposed(PayloadBase):
     """A summary whose every sentence cites; `dropped` counts sentences that the citation check rejected."""
 
     subject_field = "summary_id"
@@ -366,7 +337,7 @@ class SummaryProposed(_Payload):
     call_id: str | None = None
 
 
-class SummaryMarked(_Payload):
+class SummaryMarked(PayloadBase):
     """A participant's verdict on one sentence (`sentence` counts from 0), or on the whole (`missing`, with words)."""
 
     subject_field = "summary_id"
@@ -378,7 +349,7 @@ class SummaryMarked(_Payload):
     text: Text = None
 
 
-class PollAnswered(_Payload):
+class PollAnswered(PayloadBase):
     """Answers to the opening or the closing poll: question id → value on its scale."""
 
     kind: Literal["poll.answered"] = "poll.answered"
@@ -387,7 +358,7 @@ class PollAnswered(_Payload):
     answers: dict[str, int]
 
 
-class ReportFiled(_Payload):
+class ReportFiled(PayloadBase):
     """A participant reports a problem, about somebody or something; seen by facilitators only."""
 
     subject_field = "report_id"
@@ -398,7 +369,7 @@ class ReportFiled(_Payload):
     text: Text
 
 
-class HelpCalled(_Payload):
+class HelpCalled(PayloadBase):
     """A participant, or a rule, asks for a human facilitator."""
 
     kind: Literal["help.called"] = "help.called"
@@ -406,14 +377,14 @@ class HelpCalled(_Payload):
     why: str = ""
 
 
-class HelpAnswered(_Payload):
+class HelpAnswered(PayloadBase):
     """A human facilitator has taken the call."""
 
     kind: Literal["help.answered"] = "help.answered"
     by: str
 
 
-class SafetyAsked(_Payload):
+class SafetyAsked(PayloadBase):
     """The others are asked privately whether what somebody said was all right."""
 
     kind: Literal["safety.asked"] = "safety.asked"
@@ -424,7 +395,7 @@ class SafetyAsked(_Payload):
     why: str
 
 
-class SafetyAnswered(_Payload):
+class SafetyAnswered(PayloadBase):
     """One member's private answer."""
 
     owner_field = None
@@ -434,7 +405,7 @@ class SafetyAnswered(_Payload):
     verdict: Literal["fine", "hide", "warn", "remove"]
 
 
-class SafetyDecided(_Payload):
+class SafetyDecided(PayloadBase):
     """The majority's decision, or a human facilitator's, which overrules."""
 
     kind: Literal["safety.decided"] = "safety.decided"
@@ -446,7 +417,7 @@ class SafetyDecided(_Payload):
 # -- facilitation
 
 
-class InterventionMade(_Payload):
+class InterventionMade(PayloadBase):
     """Something the facilitator said, and why: the rule that fired and its numbers.
 
     `to` is None for the whole room, else the participants who see it. `by` is `ai`, or `facilitator` for a human's message.
@@ -469,7 +440,7 @@ class InterventionMade(_Payload):
     call_id: str | None = None
 
 
-class InterventionAnswered(_Payload):
+class InterventionAnswered(PayloadBase):
     """How somebody took it: the two feedback buttons, or a declined invitation."""
 
     kind: Literal["intervention.answered"] = "intervention.answered"
@@ -478,7 +449,7 @@ class InterventionAnswered(_Payload):
     answer: Literal["helpful", "not_helpful", "declined", "accepted"]
 
 
-class AiCalled(_Payload):
+class AiCalled(PayloadBase):
     """One entry of the AI ledger: a call to a language model, whatever came of it."""
 
     subject_field = "call_id"
@@ -498,14 +469,14 @@ class AiCalled(_Payload):
     outcome: Literal["ok", "repaired", "timeout", "invalid", "unavailable", "refused", "open_circuit"]
 
 
-class FacilitationPaused(_Payload):
+class FacilitationPaused(PayloadBase):
     """A human facilitator silenced (or unsilenced) the AI."""
 
     kind: Literal["facilitation.paused"] = "facilitation.paused"
     paused: bool
 
 
-class ListenerChanged(_Payload):
+class ListenerChanged(PayloadBase):
     """A human facilitator listens in, speaks, or left; announced to everyone."""
 
     kind: Literal["listener.changed"] = "listener.changed"
@@ -514,14 +485,14 @@ class ListenerChanged(_Payload):
     state: Literal["listening", "speaking", "gone"]
 
 
-class TranscriptionBehind(_Payload):
+class TranscriptionBehind(PayloadBase):
     """Captions lag by this many seconds (0: caught up, -1: stopped)."""
 
     kind: Literal["transcription.behind"] = "transcription.behind"
     seconds: float
 
 
-class RecordingChanged(_Payload):
+class RecordingChanged(PayloadBase):
     """Audio of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time."""
 
     kind: Literal["recording.changed"] = "recording.changed"
@@ -580,7 +551,7 @@ Payload = Annotated[
 ]
 
 PAYLOAD: TypeAdapter[Payload] = TypeAdapter(Payload)
-PAYLOAD_TYPES: dict[str, type[_Payload]] = {
+PAYLOAD_TYPES: dict[str, type[PayloadBase]] = {
     cls.model_fields["kind"].default: cls for cls in get_args(get_args(Payload)[0])
 }
 

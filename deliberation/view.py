@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from deliberation.agenda import may_extend
 from deliberation.design import Briefing, PollQuestion
 from deliberation.equity import gini, shares, spoken_seconds
-from deliberation.events import Event, Role
+from deliberation.events import Event
+from deliberation.payload import Role
 from deliberation.state import Intervention, RoomState
 from deliberation.turns import ordered_queue
 

@@ -27,7 +27,7 @@ from deliberation.commands import (
     RaiseHand,
     Ready,
 )
-from deliberation.events import Vote
+from deliberation.payload import Vote
 from deliberation.view import CardView, RoomView
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from deliberation.commands import Id
+from deliberation.command import Id
 from deliberation.consent import consent_given
 from deliberation.design import Design, parse_design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable

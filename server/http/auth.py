@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Self
 
 from deliberation.errors import NotAllowed, Unavailable
-from deliberation.events import Role
+from deliberation.payload import Role
 from server.settings import Settings
 from server.storage.records import LinkRecord, LinkRole
 from server.storage.store import DAY_SECONDS, Store

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from deliberation.events import MemberAway, MemberReturned, Payload, Role
+from deliberation.events import MemberAway, MemberReturned, Payload
+from deliberation.payload import Role
 from deliberation.state import RoomState
 from server.signalling.messages import LiveMember, ServerMessage
 

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 import structlog
 from pydantic import TypeAdapter
 
-from deliberation.commands import Actor, AnswerPoll, FacilitatorCommand, Listen, poll_answered
+from deliberation.command import Actor
+from deliberation.commands import AnswerPoll, FacilitatorCommand, Listen, poll_answered
 from deliberation.design import Design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError
 from deliberation.events import (
@@ -33,12 +34,12 @@ from deliberation.events import (
     MemberReturned,
     Payload,
     RecordingChanged,
-    Role,
     RoomClosed,
     RoomOpened,
     SpeechEnded,
 )
 from deliberation.grouping import OpenRoom
+from deliberation.payload import Role
 from deliberation.state import RoomState
 from server import metrics
 from server.bus import Bus, Message

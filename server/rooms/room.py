@@ -20,7 +20,8 @@ from typing import Any, Protocol
 import structlog
 
 from deliberation import agenda, turns
-from deliberation.commands import Actor, Command, decide
+from deliberation.command import Actor
+from deliberation.commands import Command, decide
 from deliberation.consent import Erasure, erased, erasures_of
 from deliberation.errors import Conflict, ParleyError, Unavailable
 from deliberation.events import (

@@ -9,7 +9,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from deliberation.commands import Actor, FacilitatorCommand, Leave, Listen
+from deliberation.command import Actor
+from deliberation.commands import FacilitatorCommand, Leave, Listen
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, ParleyError
 from server import metrics
 from server.clock import now

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from deliberation.commands import FacilitatorCommand, Id, ParticipantCommand
-from deliberation.events import Role
+from deliberation.command import Id
+from deliberation.commands import FacilitatorCommand, ParticipantCommand
+from deliberation.payload import Role
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 64 * 1024

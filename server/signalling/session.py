@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 from pydantic import ValidationError
 
 from deliberation.errors import InvalidInput, NotAllowed, ParleyError, TooMany, Unavailable
-from deliberation.events import Role
+from deliberation.payload import Role
 from server import metrics
 from server.http.auth import Link
 from server.http.keys import SETTINGS

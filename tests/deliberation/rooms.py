@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 
 from deliberation import agenda, turns
-from deliberation.commands import Actor, Command, decide
+from deliberation.command import Actor
+from deliberation.commands import Command, decide
 from deliberation.events import (
     SYSTEM,
     ConsentGiven,

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from deliberation.command import Actor
 from deliberation.commands import (
     MAX_STATEMENTS_EACH,
-    Actor,
     AddStatement,
     AnswerHelp,
     AnswerIntervention,

@@ -18,7 +18,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from deliberation import events as e
-from deliberation.commands import Actor, decide
+from deliberation.command import Actor
+from deliberation.commands import decide
 from deliberation.design import parse_design
 from deliberation.errors import ParleyError
 from deliberation.room import fold

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from deliberation.commands import Actor, PostChat, RaiseHand, StrikeUtterance
+from deliberation.command import Actor
+from deliberation.commands import PostChat, RaiseHand, StrikeUtterance
 from deliberation.design import parse_design
 from deliberation.errors import Conflict, NotAllowed, Unavailable
 from deliberation.events import ConsentWithdrawn, Event, MemberJoined, Payload, RoomOpened, UtteranceFinal

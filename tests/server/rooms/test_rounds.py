@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest_asyncio
 
-from deliberation.commands import Actor, CastVote, CloseRoom, Leave, NextStage
+from deliberation.command import Actor
+from deliberation.commands import CastVote, CloseRoom, Leave, NextStage
 from deliberation.design import Design, parse_design
 from deliberation.events import StatementAdded, VoteCast
 from deliberation.room import fold_all

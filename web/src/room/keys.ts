@@ -6,12 +6,13 @@ import type { Session } from './session';
 const TYPING = 'input, textarea, select, [contenteditable]';
 const OWN_SPACE = `${TYPING}, button, a, summary, [role="tab"], video, audio`;
 
-export function useKeys(session: Session, open: (name: DialogName) => void, dialogOpen: boolean): void {
+export function useKeys(session: Session, open: (name: DialogName) => void): void {
   useEffect(() => {
     let talking = false;
     const down = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : document.body;
-      if (dialogOpen || !session.keysOn.value || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || target.closest(TYPING)) return;
+      // What is open now, not what was when this was rendered: a key may come before the next paint.
+      if (document.querySelector('dialog[open]') || !session.keysOn.value || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || target.closest(TYPING)) return;
       if (event.code === 'Space') {
         if (target.closest(OWN_SPACE) || !session.devices.muted.value || !session.devices.tracks.audio.value) return;
         event.preventDefault();
@@ -48,5 +49,5 @@ export function useKeys(session: Session, open: (name: DialogName) => void, dial
       removeEventListener('keydown', down);
       removeEventListener('keyup', up);
     };
-  }, [session, dialogOpen]);
+  }, [session, open]);
 }

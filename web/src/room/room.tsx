@@ -27,7 +27,7 @@ export function Room({ session }: { session: Session }) {
   const [dialog, setDialog] = useState<DialogName | null>(null);
   const kind = view?.agenda[view.stage?.index ?? -1]?.kind ?? 'discussion';
   const screen = useScreen(view?.title ?? '');
-  useKeys(session, setDialog, dialog !== null);
+  useKeys(session, setDialog);
 
   useEffect(() => {
     if (kind === 'statements') tab.value = 'statements';
