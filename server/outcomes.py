@@ -1,7 +1,8 @@
 """Many rooms' outcome: gathered from their logs, computed off the loop, kept until a room changes, and shown as the reader may see it.
 
 Only rooms that are over count: a figure that changed with each vote would tell how the last voter voted. Called by the HTTP handlers of
-`server/http/outcomes`. Owns no rule of disclosure (`deliberation.outcomes.disclosure`) and no method (`deliberation.outcomes.registry`).
+`server/http/outcomes`. Owns no rule of disclosure (`deliberation.outcomes.disclosure`), no method
+(`deliberation.outcomes.registry`) and not which methods a design asks for (`server/outcome_plans`).
 
 Invariants: at most one computation per deliberation at a time; every figure is computed from the record that researchers can download.
 """
@@ -9,7 +10,6 @@ Invariants: at most one computation per deliberation at a time; every figure is 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from deliberation.design import Design
 from deliberation.equity import gini, spoken_seconds
 from deliberation.errors import ParleyError
 from deliberation.outcomes import report
-from deliberation.outcomes.disclosure import MINIMUM, public
+from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
-from deliberation.outcomes.record import Record
 from deliberation.outcomes.result import Result
 from deliberation.privacy import redact
 from deliberation.state import RoomState
 from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
+from server.outcome_plans import READ_VOTES, figures_for_everybody, plan, title_of
 from server.storage.records import DeliberationRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
 from server.storage.store import Store
@@ -38,7 +38,6 @@ log = structlog.get_logger()
 
 KEPT_SECONDS = 3600  # what retention erases is gone from here as soon
 KEPT = 16  # deliberations whose outcomes stay in memory; the one asked for longest ago goes first
-SLATE_SEATS = 5
 Version = tuple[object, ...]
 
 
@@ -91,26 +90,6 @@ class OutcomeBook:
             return kept
 
 
-def parameters_for(method: str, design: Design, record: Record, voters: int) -> dict[str, Any]:
-    """Return the parameters that a deliberation's design implies, by method; all others are the method's own defaults.
-
-    A person counts for the opinion map with half as many votes as is usual here, at most Polis's seven: nobody can vote on what other groups
-    saw. Agreement is compared by the first self-reported segment that people are balanced by. A slate has as many seats as leave five
-    people to each.
-    """
-    if method == "opinion-groups":
-        cast = Counter(j.participant for j in {(j.participant, j.item): j for j in record.judgements if j.kind == "vote"}.values())
-        return {"min_votes": max(1, min(7, math.ceil(median(cast.values()) / 2))) if cast else 7}
-    if method == "agreement":
-        asked = [*design.groups.balance_by, *design.segments]
-        known = {key for person in record.participants for key in person.segments}
-        telling = [key for key in asked if key in known and len({p.segments.get(key) for p in record.participants} - {None}) > 1]
-        return {"segment": telling[0]} if telling else {}
-    if method == "slate":
-        return {"size": max(1, min(SLATE_SEATS, voters // MINIMUM))}
-    return {}
-
-
 def _compute(
     version: Version, deliberation: DeliberationRecord, rooms: tuple[RoomRecord, ...], people: tuple[ParticipantRecord, ...],
     logs: Sequence[Any], key: bytes,
@@ -129,13 +108,12 @@ def _compute(
     matrix = gathered.record.matrix()
     voters = int((matrix.votes_per_person() > 0).sum())
     results, refused = [], {}
-    for method in dict.fromkeys([*design.outcome_methods, *(["change"] if design.poll else [])]):
+    for method, parameters in plan(design, gathered.record, voters):
         try:
-            if not voters and method != "change":
+            if not voters and method in READ_VOTES:
                 refused[method] = "Nobody has voted yet."
                 continue
-            chosen = parameters_for(method, design, gathered.record, voters)
-            results.append(registry.compute(method, gathered.record, chosen))
+            results.append(registry.compute(method, gathered.record, parameters))
         except ParleyError as error:
             refused[method] = error.message
         except Exception:
@@ -185,24 +163,13 @@ def view(found: Computed, *, full: bool) -> Outcomes:
                 parameters=dict(result.parameters),
                 seed=result.seed,
                 input_hash=result.input_hash,
-                figures=dict(result.figures) if full else _for_everybody(result),
+                title=title_of(design, result),
+                figures=dict(result.figures) if full else figures_for_everybody(result),
             )
             for result in found.results
         ),
         refused=dict(found.refused),
     )
-
-
-def _for_everybody(result: Result) -> dict[str, Any]:
-    """Return a result's public figures; of the lists of names beside them, what follows from a suppressed group goes too."""
-    shown: dict[str, Any] = public(dict(result.figures))
-    if result.method == "opinion-groups":
-        told = {
-            s["item"] for s in shown["statements"] if not s.get("suppressed") and not any(g.get("suppressed") for g in s["by_group"])
-        }
-        shown["consensus"] = [item for item in shown["consensus"] if item in told]
-        shown["next_agenda"] = [entry for entry in shown["next_agenda"] if entry["item"] in told]
-    return shown
 
 
 def process_card(found: Computed) -> report.ProcessCard:

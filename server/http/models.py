@@ -212,6 +212,7 @@ class OutcomeResult(_Model):
     parameters: dict[str, Any]
     seed: int | None
     input_hash: str
+    title: str = ""  # of the stage that it is about; empty where it is about all of them
     figures: dict[str, Any]
 
 

@@ -1,5 +1,4 @@
 /** The public outcome: what the groups found together, each number opening onto what it rests on, and how to compute it again. */
-import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { maybe, t } from '../i18n';
 import { download, getJson } from '../net/api';
@@ -10,9 +9,10 @@ import { Mark, useScreen } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { LanguagePicker } from '../ui/language';
 import { toast } from '../ui/toast';
-import { type Agreement, type Ballots, type Bridging, type Change, type Found, found as read, type OpinionGroups, type Slate } from './data';
+import { type Found, found as read } from './data';
 import { Figures, type Json, words } from './figures';
-import { AgreementSection, AllStatements, BallotsSection, BridgingSection, ChangeSection, OpinionGroupsSection, SlateSection } from './sections';
+import { SECTIONS } from './methods';
+import { AllStatements } from './sections';
 import './outcome.css';
 
 export default function OutcomePage({ id }: { id: string }) {
@@ -52,7 +52,7 @@ export default function OutcomePage({ id }: { id: string }) {
         {found && <Facts outcomes={found.outcomes} />}
         {found?.outcomes.results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
         {found?.outcomes.results.map((result) => (
-          <Method key={result.method} found={found} result={result} />
+          <Method key={`${result.method} ${result.title}`} found={found} result={result} />
         ))}
         {found && <Check found={found} base={base} token={token} />}
       </main>
@@ -84,21 +84,16 @@ function Facts({ outcomes }: { outcomes: Outcomes }) {
 }
 
 function Method({ found, result }: { found: Found; result: OutcomeResult }) {
-  const figures = result.figures as unknown;
-  const shown: Record<string, () => ComponentChildren> = {
-    'opinion-groups': () => <OpinionGroupsSection found={found} figures={figures as OpinionGroups} />,
-    agreement: () => <AgreementSection found={found} figures={figures as Agreement} />,
-    bridging: () => <BridgingSection found={found} figures={figures as Bridging} />,
-    slate: () => <SlateSection found={found} figures={figures as Slate} />,
-    ballots: () => <BallotsSection found={found} figures={figures as Ballots} />,
-    change: () => <ChangeSection found={found} figures={figures as Change} />,
-  };
+  const Section = SECTIONS[result.method];
   const about = maybe(`method.about.${result.method}`);
   return (
     <section class="method" data-testid="outcome-method" data-method={result.method}>
-      <h2>{maybe(`method.name.${result.method}`) ?? words(result.method)}</h2>
+      <h2>
+        {maybe(`method.name.${result.method}`) ?? words(result.method)}
+        {result.title && <span dir="auto">: {result.title}</span>}
+      </h2>
       {about && <p class="hint">{about}</p>}
-      {shown[result.method]?.() ?? <Figures value={figures as Json} depth={2} />}
+      {Section ? <Section found={found} figures={result.figures} result={result} /> : <Figures value={result.figures as Json} depth={2} />}
       <details class="envelope">
         <summary>{t('outcomes.again')}</summary>
         <Figures value={{ version: result.version, seed: result.seed, input_hash: result.input_hash, parameters: result.parameters as Json }} depth={3} />

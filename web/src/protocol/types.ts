@@ -1303,6 +1303,7 @@ export interface OutcomeResult {
     [k: string]: unknown;
   };
   seed: number | null;
+  title: string;
   version: string;
 }
 /**

@@ -1,0 +1,86 @@
+"""Which methods a deliberation's design asks for, with which parameters, and what of their figures everybody may see.
+
+Owns three tables with an entry for each method that needs one; a method without an entry is computed once with its own defaults and shown by
+the general rule of `disclosure.public`. Never computes. Pure; called by `server/outcomes`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from deliberation.design import Design
+from deliberation.outcomes.disclosure import MINIMUM, public
+from deliberation.outcomes.record import Record
+from deliberation.outcomes.result import Result
+
+SLATE_SEATS = 5
+READ_VOTES = frozenset(("opinion-groups", "bridging", "agreement", "slate"))
+"""Methods without a result while nobody has voted."""
+
+BY_STAGE: Mapping[str, str] = {}
+"""Kinds of stage whose method is computed even where the design does not name it."""
+
+
+def plan(design: Design, record: Record, voters: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each method to compute with the parameters that the design implies; all others are the method's own defaults."""
+    by_stage = [BY_STAGE[stage.kind] for stage in design.agenda if stage.kind in BY_STAGE]
+    for method in dict.fromkeys([*design.outcome_methods, *by_stage, *(["change"] if design.poll else [])]):
+        for parameters in PARAMETERS.get(method, _defaults)(design, record, voters):
+            yield method, parameters
+
+
+def _defaults(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any]]:
+    return [{}]
+
+
+def _opinion_groups(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any]]:
+    """A person counts for the map with half as many votes as is usual here, at most Polis's seven: nobody can vote on what others saw."""
+    cast = Counter(j.participant for j in {(j.participant, j.item): j for j in record.judgements if j.kind == "vote"}.values())
+    return [{"min_votes": max(1, min(7, math.ceil(median(cast.values()) / 2))) if cast else 7}]
+
+
+def _agreement(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any]]:
+    """Agreement is compared by the first self-reported segment that people are balanced by."""
+    asked = [*design.groups.balance_by, *design.segments]
+    known = {key for person in record.participants for key in person.segments}
+    telling = [key for key in asked if key in known and len({p.segments.get(key) for p in record.participants} - {None}) > 1]
+    return [{"segment": telling[0]} if telling else {}]
+
+
+def _slate(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any]]:
+    """A slate has as many seats as leave five people to each."""
+    return [{"size": max(1, min(SLATE_SEATS, voters // MINIMUM))}]
+
+
+PARAMETERS: Mapping[str, Callable[[Design, Record, int], Sequence[dict[str, Any]]]] = {
+    "opinion-groups": _opinion_groups,
+    "agreement": _agreement,
+    "slate": _slate,
+}
+"""By method: the parameters of each of its computations (of a design, the record, and the number of people who voted)."""
+
+
+def figures_for_everybody(result: Result) -> dict[str, Any]:
+    """Return a result's public figures: what covers fewer than five people is suppressed, and what follows from it too."""
+    shown: dict[str, Any] = public(dict(result.figures))
+    return ALSO_HIDDEN.get(result.method, dict)(shown)
+
+
+def _lists_of_statements(shown: dict[str, Any]) -> dict[str, Any]:
+    """Of the lists of statements beside the groups' figures, what follows from a suppressed group goes."""
+    told = {s["item"] for s in shown["statements"] if not s.get("suppressed") and not any(g.get("suppressed") for g in s["by_group"])}
+    consensus = [item for item in shown["consensus"] if item in told]
+    return {**shown, "consensus": consensus, "next_agenda": [entry for entry in shown["next_agenda"] if entry["item"] in told]}
+
+
+ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"opinion-groups": _lists_of_statements}
+"""By method: what has to go from its figures after `disclosure.public`."""
+
+
+def title_of(design: Design, result: Result) -> str:
+    """Return the title of the stage that a result is about, or nothing where it is about all of them."""
+    return next((stage.title for stage in design.agenda if stage.id == result.parameters.get("paper")), "")
