@@ -209,7 +209,7 @@ async def serve(
             app[keys.SETTINGS] = settings
             app[keys.STORE] = store
             app[keys.AUTH] = auth
-            app[keys.ROOMS] = registry
+            app[keys.ROOMS] = registry.seating
             app[keys.CLOCK] = now
             app[keys.PUBLIC_URL] = url
             app[keys.WEB_DIR] = WEB_DIR

@@ -15,7 +15,7 @@ from server.storage.store import Store
 
 
 class LiveRooms(Protocol):
-    """The rooms that run on this server. server/rooms/registry.py is one."""
+    """The rooms that run on this server. server/rooms/seating.py is one."""
 
     async def move(self, participant_id: str, room_id: str) -> None:
         """Seat somebody in another room. Raises `NotFound`, `Conflict` (full, closed) or `InvalidInput`."""

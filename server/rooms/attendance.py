@@ -43,6 +43,13 @@ class Attendee(Protocol):
         ...
 
 
+def end(attendee: Attendee, reason: str) -> None:
+    """Close an attendee that is a page: bye, for this reason."""
+    close = getattr(attendee, "end", None)
+    if close is not None:
+        close(reason)
+
+
 @dataclass(slots=True)
 class Presence:
     """One member's devices, connection and last sign of life."""

@@ -1,7 +1,7 @@
 """One deliberation's lobby: who waits, what they are told, and when a group is formed.
 
 Decisions are `deliberation.grouping.plan_groups`; this is the shell around it. People wait for one round each. A later round begins when
-every room of the earlier ones is over and everybody who was there at the end has come, or their wait is over. Called by the registry; its
+every room of the earlier ones is over and everybody who was there at the end has come, or their wait is over. Called by `seating`; its
 task ends with `stop`.
 """
 
@@ -28,6 +28,7 @@ from server.storage.records import ParticipantRecord
 
 if TYPE_CHECKING:
     from server.rooms.registry import Registry
+    from server.rooms.seating import Seating
 
 log = structlog.get_logger()
 
@@ -43,11 +44,12 @@ class _Guest:
 class Lobby:
     """Waiting people. A page that closes is out at once; who comes back starts to wait anew."""
 
-    def __init__(self, deliberation_id: str, design: Design, registry: Registry, past: Past) -> None:
+    def __init__(self, deliberation_id: str, design: Design, registry: Registry, seating: Seating, past: Past) -> None:
         self.deliberation_id = deliberation_id
         self.past = past
         self._design = design
         self._registry = registry
+        self._seating = seating
         self._guests: dict[str, _Guest] = {}
         self._round = 1  # the latest round anybody has waited for
         self._placed: set[str] = set()  # who has been given a seat since then
@@ -127,12 +129,12 @@ class Lobby:
             if guest is not None:
                 self._placed.add(participant_id)
                 try:
-                    await self._registry.fill(room_id, guest.person)
+                    await self._seating.fill(room_id, guest.person)
                 except Conflict:  # no place there any more: on with waiting, unless the page has gone meanwhile
-                    if self._registry.holds(guest.page):
+                    if self._seating.holds(guest.page):
                         self._guests.setdefault(participant_id, guest)
                 except Exception:
-                    self._registry.send_back(guest.page)
+                    self._seating.send_back(guest.page)
                     raise
         for group in plan.form:
             guests = [self._guests.pop(p) for p in group if p in self._guests]
@@ -141,11 +143,11 @@ class Lobby:
                 continue
             self._placed.update(g.person.participant_id for g in guests)
             try:
-                await self._registry.form(self.deliberation_id, [g.person for g in guests], round_=round_)
+                await self._seating.form(self.deliberation_id, [g.person for g in guests], round_=round_)
             except Exception:
                 # Whether the room was stored only the store knows: their pages ask it when they come back.
                 for guest in guests:
-                    self._registry.send_back(guest.page)
+                    self._seating.send_back(guest.page)
                 raise
 
     def _may_begin(self, round_: int, here: set[str], at: float) -> bool:

@@ -89,7 +89,7 @@ class Overviews:
                     if running.room.state.deliberation_id == monitor.deliberation_id and not running.room.state.practice
                 }
             card = cards[monitor.deliberation_id]
-            waiting = self._registry.waiting(monitor.deliberation_id)
+            waiting = self._registry.seating.waiting(monitor.deliberation_id)
             patch = merge_patch(monitor.sent, card)
             if patch or waiting != monitor.waiting:
                 monitor.page.send(Overview(waiting=waiting, patch=patch))

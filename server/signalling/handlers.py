@@ -16,7 +16,8 @@ from server import metrics
 from server.clock import now
 from server.http.auth import Link
 from server.rooms.media import RoomMedia
-from server.rooms.registry import Page, Registry, Seat
+from server.rooms.registry import Registry
+from server.rooms.seating import Page, Seat
 from server.signalling.messages import (
     Ack,
     ClientMessage,
@@ -80,11 +81,11 @@ class Handlers:
         page.link, page.hello = link, hello
         try:
             if link.participant_id is not None:
-                self._registry.claim(page, takeover=hello.takeover)
+                self._registry.seating.claim(page, takeover=hello.takeover)
             page.send(await self._welcome(link, deliberation_id))
             page.seat = Seat(deliberation_id)
             if link.participant_id is not None:
-                await self._registry.enter(page, deliberation_id)
+                await self._registry.seating.enter(page, deliberation_id)
             elif hello.room_id is not None:
                 running = await self._registry.running(hello.room_id)
                 page.seat.running = running
@@ -93,7 +94,7 @@ class Handlers:
                 await self._registry.watch(page, deliberation_id)
             metrics.SOCKETS.labels(role=page.role).inc()
         except Exception:
-            await self._registry.leave(page)
+            await self._registry.seating.leave(page)
             if page.seat is not None and page.seat.running is not None:
                 page.seat.running.room.detach(page)
             page.link = page.hello = page.seat = None
@@ -115,7 +116,7 @@ class Handlers:
             return
         metrics.SOCKETS.labels(role=page.role).dec()
         running = page.seat.running
-        await self._registry.leave(page)
+        await self._registry.seating.leave(page)
         if running is not None:
             room = running.room
             room.detach(page)
@@ -160,7 +161,7 @@ class Handlers:
             case PracticeRequest():
                 if page.participant_id is None or page.seat is None or page.seat.running is not None:
                     raise Conflict("not_waiting", "A practice room is for those who wait for a group.")
-                await self._registry.practice(page)
+                await self._registry.seating.practice(page)
             case _:
                 raise Conflict("hello_twice", "This socket has said hello already.")
 
@@ -186,7 +187,7 @@ class Handlers:
                 raise Conflict("no_room", "You are not in a room yet.")
             await seat.running.room.do(_actor(page), message.command)
             if isinstance(message.command, Leave) and message.command.erase:
-                await self._registry.erase_everywhere(page.participant_id)  # rooms of earlier rounds hold words too
+                await self._registry.seating.erase_everywhere(page.participant_id)  # rooms of earlier rounds hold words too
             page.send(Ack(id=message.id))
             return
         if not isinstance(message.command, FacilitatorCommand):

@@ -22,7 +22,7 @@ from server import metrics
 from server.http.auth import Link
 from server.http.keys import SETTINGS
 from server.http.limits import Bucket
-from server.rooms.registry import Seat
+from server.rooms.seating import Seat
 from server.signalling.handlers import Handlers
 from server.signalling.messages import (
     CLIENT_MESSAGE,

@@ -288,14 +288,14 @@ async def test_a_person_is_moved_to_a_room_of_another_node(nodes: tuple[Node, No
     ann, source, token = found["ann"]
     target = found["cyn"][1]
     for via in (a, b):  # the second time there is nothing left to do
-        await via.registry.move("ann", target)
+        await via.registry.seating.move("ann", target)
     assert (await ann.hear("bye"))["reason"] == "moved"
     moved = await page(a.public, token)
     assert (await moved.hear("update"))["room_id"] == target
     kinds = [(e.kind, e.payload.owner) for e in await a.store.events(source)]
     assert ("member.left", "ann") in kinds
     with pytest.raises(Conflict):
-        await b.registry.move("bob", target)  # it is full now
+        await b.registry.seating.move("bob", target)  # it is full now
 
 
 async def test_a_revoked_link_and_a_withdrawal_reach_pages_on_every_node(
@@ -306,11 +306,11 @@ async def test_a_revoked_link_and_a_withdrawal_reach_pages_on_every_node(
     for name, other in (("ann", b), ("cyn", a)):
         at, room, token = found[name]
         link = await a.auth.verify(token)
-        await other.registry.drop_link(link.link_id)
+        await other.registry.seating.drop_link(link.link_id)
         assert (await at.hear("bye"))["reason"] == "revoked"
     for name, other in (("bob", b), ("dan", a)):
         at, room, _ = found[name]
-        await other.registry.withdraw(name)
+        await other.registry.seating.withdraw(name)
         assert (await at.hear("bye"))["reason"] == "left"
         assert ("consent.withdrawn", name) in [(e.kind, e.payload.owner) for e in await a.store.events(room)]
 

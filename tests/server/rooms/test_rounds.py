@@ -17,9 +17,10 @@ from deliberation.events import StatementAdded, VoteCast
 from deliberation.room import fold_all
 from deliberation.state import RoomState
 from server.clock import now
-from server.rooms.registry import Registry, Seat
+from server.rooms.registry import Registry
 from server.rooms.room import Room
 from server.rooms.rounds import CARRIED, carried, goes_on
+from server.rooms.seating import Seat
 from server.signalling.messages import Lobby, ServerMessage, Update
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
@@ -89,8 +90,8 @@ class World:
             name = f"p{i}"
             await self.store.add_participant(ParticipantRecord(name, "d", now(), f"Name{i}", consent={"take_part": True}))
             self.pages[name] = FakePage(name, self)
-            self.registry.claim(self.pages[name], takeover=False)
-            await self.registry.enter(self.pages[name], "d")
+            self.registry.seating.claim(self.pages[name], takeover=False)
+            await self.registry.seating.enter(self.pages[name], "d")
 
     async def come_back(self) -> None:
         """Let those who were told to move say hello again."""
@@ -98,10 +99,10 @@ class World:
             page = self.returning.pop(0)
             if page.seat is not None and page.seat.running is not None:
                 page.seat.running.room.detach(page)
-            await self.registry.leave(page)
+            await self.registry.seating.leave(page)
             page.seat, page.ended = Seat("d"), False
-            self.registry.claim(page, takeover=False)
-            await self.registry.enter(page, "d")
+            self.registry.seating.claim(page, takeover=False)
+            await self.registry.seating.enter(page, "d")
 
     async def until_rooms(self, count: int, round_: int) -> list[RoomState]:
         async with asyncio.timeout(20):
@@ -176,7 +177,7 @@ async def test_a_round_waits_for_the_rooms_of_the_one_before(world: World) -> No
     await finish(world, first[0])
     await world.come_back()
     for _ in range(3):
-        await world.registry._lobbies["d"]._arrange()
+        await world.registry.seating._lobbies["d"]._arrange()
     assert not [r for r in world.registry.rooms if r.room.state.round == 2]
     told = [m for m in world.pages[next(iter(first[0].members))].messages if isinstance(m, Lobby)]
     assert told[-1].waiting == 3 and told[-1].starts_in is None

@@ -144,7 +144,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     ]
     for someone in people:
         await store.add_participant(someone)
-    running = await registry.running(await registry.form("d1", people))
+    running = await registry.running(await registry.seating.form("d1", people))
     app = web.Application()
     app[SETTINGS] = settings
     app[HANDLERS] = Handlers(registry, auth.verify, lambda: ())
@@ -277,7 +277,7 @@ async def test_a_revoked_link_ends_its_pages(world: World) -> None:
         await socket.send_json({"type": "hello", "protocol": 1, "token": token, "client_id": "c"})
         await socket.receive_json()
         await world.auth.revoke(link.link_id)
-        await world.registry.drop_link(link.link_id)
+        await world.registry.seating.drop_link(link.link_id)
         async with asyncio.timeout(5):
             while (message := await socket.receive_json())["type"] != "bye":
                 pass
