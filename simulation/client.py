@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from deliberation.commands import ParticipantCommand
 from deliberation.errors import ParleyError, Unavailable
-from deliberation.view import RoomView
+from deliberation.wire import RoomView
 from server.signalling.messages import (
     PROTOCOL_VERSION,
     SERVER_MESSAGE,

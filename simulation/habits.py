@@ -28,7 +28,7 @@ from deliberation.commands import (
     Ready,
 )
 from deliberation.payload import Vote
-from deliberation.view import CardView, RoomView
+from deliberation.wire import CardView, RoomView
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from deliberation.commands import CastVote, ParticipantCommand, PostChat, Ready
 from deliberation.errors import ParleyError
-from deliberation.view import RoomView
+from deliberation.wire import RoomView
 from simulation.client import Participant
 from simulation.speech import Clip, load_library
 

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from deliberation.commands import FacilitatorCommand, ParticipantCommand
 from deliberation.events import Payload
-from deliberation.view import RoomView
+from deliberation.wire import RoomView
 from server.http import models as http
 from server.signalling.messages import ClientMessage, RoomCard, ServerMessage
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from deliberation.design import Briefing, Consent, PollQuestion, Privacy
-from deliberation.view import RoomView
+from deliberation.wire import RoomView
 
 
 class _Model(BaseModel):

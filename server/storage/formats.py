@@ -17,7 +17,8 @@ from typing import Any, Literal
 from deliberation.equity import shares, spoken_seconds
 from deliberation.errors import InvalidInput
 from deliberation.events import Event
-from deliberation.view import LedgerView, room_view
+from deliberation.view import room_view
+from deliberation.wire import LedgerView
 from server.storage.released import Released
 
 TranscriptFormat = Literal["json", "vtt", "srt", "txt", "csv"]
