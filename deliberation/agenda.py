@@ -5,6 +5,8 @@ Pure: state and time in, payloads out. Called by the room once a second and afte
 
 from __future__ import annotations
 
+from deliberation import group_statement
+from deliberation.balloting import open_paper
 from deliberation.events import Payload, RoomClosed, StageEnded, StageExtended, StageStarted, StatementAdded
 from deliberation.state import RoomState
 
@@ -12,24 +14,25 @@ ABANDONED_SECONDS = 600.0  # a room in which nobody has been present for this lo
 
 
 def start_stage(state: RoomState, index: int, now: float) -> list[Payload]:
-    """Return the start of the agenda's stage `index`, with the statements that the design puts to the vote in it."""
+    """Return the start of the agenda's stage `index`, with what the design puts to the vote in it."""
     stage = state.plan.agenda[index]
     ends_at = now + stage.minutes * 60 if stage.minutes is not None else None
     seeds = [
         StatementAdded(statement_id=f"{stage.id}-seed-{number}", participant_id=None, text=text, origin="seed")
         for number, text in enumerate(stage.seed_statements, 1)
     ]
-    return [StageStarted(stage_id=stage.id, index=index, ends_at=ends_at), *seeds]
+    papers = [open_paper(state, stage)] if stage.kind == "ballot" else []
+    return [StageStarted(stage_id=stage.id, index=index, ends_at=ends_at), *seeds, *papers]
 
 
 def next_stage(state: RoomState, now: float, why: str) -> list[Payload]:
     """Return the end of the current stage and the start of the next, or the end of the room."""
     assert state.stage is not None
-    ended = StageEnded(stage_id=state.stage.stage_id, why=why)
+    ended = [*group_statement.closing(state), StageEnded(stage_id=state.stage.stage_id, why=why)]
     following = state.stage.index + 1
     if following >= len(state.plan.agenda):
-        return [ended, RoomClosed(reason="finished")]
-    return [ended, *start_stage(state, following, now)]
+        return [*ended, RoomClosed(reason="finished")]
+    return [*ended, *start_stage(state, following, now)]
 
 
 def majority(count: int, of: int) -> bool:

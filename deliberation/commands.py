@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from deliberation import balloting, group_statement
 from deliberation.agenda import majority, next_stage
+from deliberation.balloting import CastBallot
 from deliberation.command import Actor, CommandBase, Id, line
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 from deliberation.events import (
@@ -42,16 +44,19 @@ from deliberation.events import (
     StatementWithdrawn,
     SummaryMarked,
     TurnEnded,
+    UtteranceFinal,
     UtteranceRevised,
     UtteranceStruck,
     VoteCast,
 )
+from deliberation.group_statement import CritiqueCandidate, RankCandidates, TakeStance
 from deliberation.payload import Vote
 from deliberation.state import RoomState, Statement
 
 MAX_STATEMENTS_EACH = 5
 MAX_CHAT_MESSAGES = 500
 MAX_CHAT_EACH = 200  # nobody alone fills the room's chat
+READ_OUT_WORDS_A_SECOND = 2.5  # 150 words a minute, the usual pace of reading aloud
 MAX_REPORTS_EACH = 20
 MAX_MISSING_EACH = 10
 
@@ -127,7 +132,7 @@ class CorrectUtterance(CommandBase):
 
 
 class PostChat(CommandBase):
-    """Write to the room."""
+    """Write to the room; what somebody writes who takes part in writing becomes an utterance of theirs."""
 
     type: Literal["chat.post"] = "chat.post"
     text: Annotated[str, line(1000)]
@@ -273,6 +278,10 @@ ParticipantCommand = (
     | AddStatement
     | WithdrawStatement
     | CastVote
+    | CastBallot
+    | RankCandidates
+    | CritiqueCandidate
+    | TakeStance
     | StrikeUtterance
     | CorrectUtterance
     | PostChat
@@ -375,6 +384,10 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
             if statement.votes.get(me) == command.value:
                 return []
             return [VoteCast(statement_id=command.statement_id, participant_id=me, value=command.value)]
+        case RankCandidates() | CritiqueCandidate() | TakeStance():
+            return list[Payload](group_statement.decide(state, me, command, new_id))
+        case CastBallot():
+            return list[Payload](balloting.decide(state, me, command))
         case StrikeUtterance():
             utterance = _own_utterance(state, me, command.utterance_id)
             return [] if utterance else [UtteranceStruck(utterance_id=command.utterance_id, participant_id=me)]
@@ -384,6 +397,8 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
             return [
                 UtteranceRevised(utterance_id=command.utterance_id, participant_id=me, text=command.text, by="speaker")
             ]
+        case PostChat() if state.members[me].writes:
+            return [_written(state, me, command.text, now, new_id())]
         case PostChat():
             if len(state.chat) >= MAX_CHAT_MESSAGES:
                 raise TooMany("chat_full", "This room's chat is full.")
@@ -524,6 +539,22 @@ def _add_statement(state: RoomState, me: str, command: AddStatement, statement_i
     if unusable:
         raise NotFound("no_such_utterance", "A statement can only cite what was said in this room.")
     return StatementAdded(statement_id=statement_id, participant_id=me, text=command.text, supports=command.supports)
+
+
+def _written(state: RoomState, me: str, text: str, now: float, utterance_id: str) -> Payload:
+    """Return what somebody who takes part in writing contributes: an utterance like everybody's, as long as it takes to read it out."""
+    if sum(u.participant_id == me and u.written for u in state.utterances.values()) >= MAX_CHAT_EACH:
+        raise TooMany("chat_full", "You have written as many messages as one person may.")
+    return UtteranceFinal(
+        utterance_id=utterance_id,
+        participant_id=me,
+        started_at=round(now - len(text.split()) / READ_OUT_WORDS_A_SECOND, 3),
+        ended_at=now,
+        text=text,
+        confidence=1.0,
+        language=state.members[me].language,
+        written=True,
+    )
 
 
 def _mark(state: RoomState, me: str, command: MarkSummary) -> Payload:

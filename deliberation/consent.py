@@ -30,8 +30,10 @@ from deliberation.events import (
     SummaryProposed,
     UtteranceStruck,
 )
+from deliberation.group_statement import CandidateProposed
 from deliberation.names import Masker
 from deliberation.privacy import mask_payload
+from deliberation.translations import TextTranslated
 
 ITEMS = ("take_part", "record", "quote")
 REQUIRED = ("take_part",)
@@ -95,6 +97,10 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
             rewritten = _without_echoes(kept, gone) if kept is not None else None
             if rewritten is not None:
                 changed[event.seq] = rewritten
+    subjects = {event.payload.subject for event in events if event.seq in changed}
+    for event in events:  # a translation goes with what it translates
+        if isinstance(event.payload, TextTranslated) and event.payload.subject in subjects:
+            changed[event.seq] = _blank(event.payload)
     spoken = [
         (e.payload.name, f"Participant {e.payload.seat}")
         for e in events
@@ -141,7 +147,7 @@ def _texts(payload: Payload) -> list[str]:
 
 def _without_echoes(payload: Payload, gone: Iterable[str]) -> Payload | None:
     """Return the payload without what repeats one of the erased texts; None where it repeats nothing."""
-    if isinstance(payload, SummaryProposed):
+    if isinstance(payload, SummaryProposed | CandidateProposed):
         if payload.sentences is None:
             return None
         sentences = tuple(

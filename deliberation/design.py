@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from deliberation.balloting import BallotSettings
 from deliberation.errors import InvalidInput
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -45,16 +46,18 @@ class Groups(_Part):
 class Stage(_Part):
     """One step of the agenda.
 
-    `discussion` is talk; `statements` drafts and votes on statements; `closing` shows the summary and asks the closing poll (it comes
+    `discussion` is talk; `statements` drafts and votes on statements; `ballot` chooses between options by a voting rule;
+    `group-statement` looks for a text that all can stand behind; `closing` shows the summary and asks the closing poll (it comes
     last and is added when missing). `outcome_methods` say which collective methods later read this stage's votes.
     """
 
     id: Slug
-    kind: Literal["discussion", "statements", "closing"] = "discussion"
+    kind: Literal["discussion", "statements", "ballot", "group-statement", "closing"] = "discussion"
     title: Short
     prompt: Long = ""
     minutes: float | None = Field(5, gt=0, le=240)
     seed_statements: tuple[Short, ...] = ()
+    ballot: BallotSettings = BallotSettings()
 
 
 class PollQuestion(_Part):
@@ -76,12 +79,16 @@ class Briefing(_Part):
 
 
 class Consent(_Part):
-    """What people agree to. `version` is stored with each consent; `contact` is whom they can write to."""
+    """What people agree to. `version` is stored with each consent; `contact` is whom they can write to.
+
+    `licence` is what contributions are given under: what others may do with them.
+    """
 
     version: Short = "1"
     organiser: Short = "the organisers of this deliberation"
     contact: Short = "the person who invited you"
     purpose: Long = ""
+    licence: Short = "CC BY-NC-SA 4.0"
 
 
 class Privacy(_Part):
@@ -186,7 +193,10 @@ class Arm(_Part):
 
 
 class Facilitation(_Part):
-    """The AI facilitator's mandate and every threshold of its rules."""
+    """The AI facilitator's mandate and every threshold of its rules.
+
+    `prompts` names a variant of the prompts (a folder in `facilitator/prompts`), for the arms of an experiment; empty: the usual ones.
+    """
 
     mode: Literal["off", "rules", "model"] = "model"
     turns: Turns = Turns()
@@ -198,14 +208,32 @@ class Facilitation(_Part):
     budget: Budget = Budget()
     content: Content = Content()
     drafted_statements: int = Field(5, ge=0, le=12)
+    prompts: Slug | Literal[""] = ""
     arms: tuple[Arm, ...] = ()
 
 
 class Transcription(_Part):
-    """`language` None detects per speaker; `vocabulary` lists names and terms to listen for."""
+    """`language` None detects per speaker; `vocabulary` lists names and terms to listen for.
+
+    `translate`: where a language model is configured, everyone reads what is said in their own language too.
+    """
 
     language: str | None = "en"
     vocabulary: tuple[Short, ...] = ()
+    translate: bool = True
+
+
+class Survey(_Part):
+    """A survey beside the rooms (`deliberation.survey`): its page asks the design's question and puts up to `statements` to the vote.
+
+    An answer under `vague_words` words that agrees is asked about once. From `min_responders` on, what is shown of the answers follows the
+    true share by at most `max_change` per answer.
+    """
+
+    statements: int = Field(12, ge=0, le=50)
+    vague_words: int = Field(6, ge=0, le=50)
+    min_responders: int = Field(10, ge=5)
+    max_change: float = Field(0.02, gt=0, le=1)
 
 
 class Design(_Part):
@@ -230,6 +258,7 @@ class Design(_Part):
     rounds: int = Field(1, ge=1, le=10)
     opens_at: str | None = None
     practice: bool = True
+    survey: Survey | None = None
     outcome_methods: tuple[str, ...] = ("opinion-groups", "agreement")
     segments: dict[str, tuple[Short, ...]] = Field(default_factory=dict)
     targets: dict[str, dict[str, Annotated[float, Field(ge=0, le=1)]]] = Field(default_factory=dict)
@@ -246,6 +275,8 @@ class Design(_Part):
                 datetime.fromisoformat(self.opens_at)
             except ValueError:
                 raise ValueError("opens_at: a date and time such as 2027-03-01T18:00+01:00 is needed") from None
+        for index, stage in enumerate(self.stages):
+            self._check_ballot(stage, "statements" in kinds[:index])
         if "closing" in kinds[:-1]:
             raise ValueError("stages: a closing stage must be the last")
         if len({question.id for question in self.poll}) != len(self.poll):
@@ -256,6 +287,15 @@ class Design(_Part):
             if abs(sum(shares.values()) - 1) > 0.01:
                 raise ValueError(f"targets: the shares of “{segment}” must sum to 1")
         return self
+
+    def _check_ballot(self, stage: Stage, after_statements: bool) -> None:
+        ballot = stage.ballot
+        if stage.kind == "ballot" and not ballot.options and not after_statements:
+            raise ValueError(f"stages: the ballot “{stage.id}” needs options, or a statements stage before it")
+        if ballot.power_by is not None and set(ballot.power) - set(self.segments.get(ballot.power_by, ())):
+            raise ValueError(f"stages: power in “{stage.id}” must name values of the segment “{ballot.power_by}”")
+        if ballot.power_by is not None and self.privacy.mode == "chatham-house":
+            raise ValueError(f"stages: power by segment in “{stage.id}” would tell who is who under the Chatham House Rule")
 
     @property
     def agenda(self) -> tuple[Stage, ...]:

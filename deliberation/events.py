@@ -19,7 +19,18 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from deliberation.payload import PayloadBase, Personal, Text, Vote
+from deliberation.balloting import BallotCast, BallotOpened
+from deliberation.group_statement import (
+    CandidateChosen,
+    CandidateCritiqued,
+    CandidateProposed,
+    CandidatesRanked,
+    RankingOpened,
+    RevisionBegun,
+    StanceTaken,
+)
+from deliberation.payload import PayloadBase, Personal, Sentence, Text, Vote
+from deliberation.translations import TextTranslated
 
 PollName = Literal["opening", "closing"]
 
@@ -36,18 +47,6 @@ class Word(BaseModel):
     start: float
     end: float
     probability: float
-
-
-class Sentence(BaseModel):
-    """One sentence of a summary with what it cites: ids of utterances and statements."""
-
-    model_config = ConfigDict(frozen=True)
-
-    text: str
-    utterances: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-    stage_id: str | None = None
-    minority: bool = False
 
 
 # -- the room's life
@@ -128,7 +127,7 @@ class MemberJoined(PayloadBase):
     name: Text
     language: str = "en"
     segments: Annotated[dict[str, str] | None, Personal] = None
-    mode: Literal["online", "on-site", "survey"] = "online"
+    mode: Literal["online", "on-site", "survey", "chat"] = "online"
     cohort: str = "main"
     simulated: bool = False
 
@@ -235,7 +234,10 @@ class SpeechEnded(PayloadBase):
 
 
 class UtteranceFinal(PayloadBase):
-    """What a participant said, as recognised, in room time."""
+    """What a participant said, as recognised, in room time; with `written`, what they contributed in writing.
+
+    Written words end when they were sent and begin as much earlier as it takes to read them out.
+    """
 
     subject_field = "utterance_id"
     kind: Literal["utterance.final"] = "utterance.final"
@@ -247,6 +249,7 @@ class UtteranceFinal(PayloadBase):
     words: Annotated[tuple[Word, ...] | None, Personal] = ()
     confidence: float = 0.0
     language: str = "en"
+    written: bool = False
 
 
 class UtteranceRevised(PayloadBase):
@@ -305,6 +308,7 @@ class StatementAdded(PayloadBase):
     contests: tuple[str, ...] = ()
     origin: Literal["participant", "ai", "seed", "carried"] = "participant"
     source_room: str | None = None
+    source_statement: str | None = None  # the statement there that this one repeats
 
 
 class StatementWithdrawn(PayloadBase):
@@ -531,6 +535,15 @@ Payload = Annotated[
     | StatementAdded
     | StatementWithdrawn
     | VoteCast
+    | BallotOpened
+    | BallotCast
+    | CandidateProposed
+    | RankingOpened
+    | CandidatesRanked
+    | CandidateChosen
+    | CandidateCritiqued
+    | RevisionBegun
+    | StanceTaken
     | SummaryProposed
     | SummaryMarked
     | PollAnswered
@@ -543,6 +556,7 @@ Payload = Annotated[
     | InterventionMade
     | InterventionAnswered
     | AiCalled
+    | TextTranslated
     | FacilitationPaused
     | ListenerChanged
     | TranscriptionBehind

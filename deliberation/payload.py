@@ -22,6 +22,19 @@ Personal = _PersonalMark()
 Text = Annotated[str | None, Personal]
 
 
+class Sentence(BaseModel):
+    """One sentence of a summary, or of a text that a group may stand behind, with what it cites: ids of what was said, voted on or written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    utterances: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+    critiques: tuple[str, ...] = ()
+    stage_id: str | None = None
+    minority: bool = False
+
+
 class PayloadBase(BaseModel):
     """Base of all payloads: frozen, closed, and knowing what in it is whose personal data."""
 

@@ -9,7 +9,8 @@ that shuffles labels is an argument. Called by the review API and by every expor
 in what was said are masked, segments stay only where two members at least share all of them.
 
 `chatham-house`: what was said, never who or from where. Utterances, messages, statements and cards are by "someone". What is left of people
-is split into worlds that cannot be joined: shares of the talk (`talk-N`, totals in tens of seconds), votes (`voter-N`), polls (`poll-N`),
+is split into worlds that cannot be joined: shares of the talk (`talk-N`, totals in tens of seconds), votes (`voter-N`), ballots (`ballot-N`), rankings and stances on a group statement
+(`ranking-N`, `stance-N`), polls (`poll-N`),
 and each card's and each summary sentence's answers; labels are shuffled per world with a secret key, all of it stands at the end of
 the log, in the labels' order, at one time. Presence, hands, turns and consents are left out; so are languages, modes and cohorts that single
 anyone out, model outputs, word times and confidences. A room that still runs must not be shown this way: the difference between two
@@ -25,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from deliberation.balloting import BallotCast
 from deliberation.events import (
     AI,
     SYSTEM,
@@ -40,6 +42,7 @@ from deliberation.events import (
     Word,
     erase,
 )
+from deliberation.group_statement import CandidatesRanked, StanceTaken
 from deliberation.names import Masker, Span, replace_spans
 from deliberation.room import fold_all
 from deliberation.state import RoomState
@@ -53,20 +56,21 @@ TALK_SECONDS = 10.0  # totals of speech are rounded to this in chatham-house mod
 
 _NO_PERSON = """
 kind actions answer answers confidence deliberation_id dropped ended_at ends_at first_seq index last_seq latency_ms method muted number
-numbers origin outcome overtime paused poll practice prompt_hash purpose arm model reason recording round rule room_id seconds seed sentence
-short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room by file
+numbers written origin outcome overtime paused poll practice prompt_hash purpose arm model reason recording round rule room_id seconds seed sentence
+short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room source_statement by file ranked first last final
 """
-_IDS = "utterance_id message_id statement_id subject_id summary_id intervention_id call_id case_id report_id"
+_IDS = "utterance_id message_id statement_id subject_id summary_id intervention_id call_id case_id report_id candidate_id critique_id"
 
 # What each field is, by name, or by kind and name. keep: no person in it · person, people: participants · link: a facilitator's link ·
-# id, ids: of things said or made · text: words to mask · the rest: see `_Redactor._field`. Recordings' files leave in named mode only.
+# id, ids: of things said or made · options: what a ballot chooses between · text: words to mask · the rest: see `_Redactor._field`. Recordings' files leave in named mode only.
 FIELDS: Mapping[str, str] = {
     **dict.fromkeys(_NO_PERSON.split(), "keep"),
     **dict.fromkeys(_IDS.split(), "id"),
     **dict.fromkeys(("participant_id", "about"), "person"),
     **dict.fromkeys(("to", "asked"), "people"),
     **dict.fromkeys(("help.answered.by", "listener_id"), "link"),
-    **dict.fromkeys(("supports", "contests"), "ids"),
+    **dict.fromkeys(("supports", "contests", "order"), "ids"),
+    **dict.fromkeys(("options", "approves", "ranking", "allocation"), "options"),
     **dict.fromkeys(("text", "why", "output", "prompt"), "text"),
     **dict.fromkeys(("language", "mode", "cohort", "simulated"), "background"),
     **{name: name for name in ("name", "words", "sentences", "design", "segments")},
@@ -82,15 +86,18 @@ _PREFIXES = {
     "call_id": "k",
     "case_id": "q",
     "report_id": "r",
+    "candidate_id": "g",
+    "critique_id": "t",
 }
 # In chatham-house mode these keep their place and time; everything else is dropped, or told once at the end.
 _IN_PLACE = """
 room.opened room.closed stage.started stage.extended stage.ended utterance.final utterance.revised utterance.struck chat.posted
-chat.struck statement.added statement.withdrawn summary.proposed intervention.made ai.called facilitation.paused listener.changed
+chat.struck statement.added statement.withdrawn ballot.opened group_statement.proposed
+group_statement.opened group_statement.chosen group_statement.critiqued group_statement.revising summary.proposed intervention.made ai.called facilitation.paused listener.changed
 transcription.behind
 """
 _TIMELINE = frozenset(_IN_PLACE.split())
-_TEXTS_OF_A_DESIGN = "title question prompt text purpose organiser contact seed_statements low high"
+_TEXTS_OF_A_DESIGN = "title question prompt text purpose organiser contact seed_statements options low high"
 _DESIGN_TEXTS = frozenset(_TEXTS_OF_A_DESIGN.split())
 
 
@@ -255,6 +262,8 @@ class _Redactor:
             return sum(seq <= value for seq in self._numbering) if not strict else 0
         if name == "source_room":
             return None if strict else value
+        if name == "source_statement":  # a label holds for its own room only
+            return None
         if value is None or what == "keep":
             return self._kept(payload, name, value)
         match what:
@@ -270,6 +279,8 @@ class _Redactor:
                 return self.id(value)
             case "ids":
                 return tuple(self.id(v) for v in value)
+            case "options":
+                return self.options(value)
             case "text":
                 return None if strict and name == "output" else self.text(value)
             case "words":
@@ -281,6 +292,7 @@ class _Redactor:
                             "text": self.text(s.text),
                             "utterances": tuple(map(self.id, s.utterances)),
                             "statements": tuple(map(self.id, s.statements)),
+                            "critiques": tuple(map(self.id, s.critiques)),
                         }
                     )
                     for s in value
@@ -295,12 +307,22 @@ class _Redactor:
                 return self._design(value)
         raise AssertionError(f"{payload.kind}.{name} is not classified")
 
+    def options(self, value: Any) -> Any:
+        """Relabel the statements that a ballot names; what the design itself puts on the paper keeps its id."""
+        if isinstance(value, str):
+            return self._ids.get(value, value)
+        if isinstance(value, Mapping):
+            return {self.options(option): credits for option, credits in value.items()}
+        return tuple(map(self.options, value))
+
     def _kept(self, payload: Payload, name: str, value: Any) -> Any:
         """Coarsen what would tell voices apart by its fineness."""
         if self._mode != "chatham-house":
             return value
+        if name == "written":  # a group's only writer would be told by it
+            return False
         if name == "confidence" and value is not None:
-            return round(value, 1)
+            return min(round(value, 1), 0.9)
         if name == "numbers" and (getattr(payload, "about", None) or getattr(payload, "to", None)):
             return {}
         if name in ("started_at", "ended_at") and value is not None:
@@ -418,6 +440,26 @@ def _chatham(events: Sequence[Event], redactor: _Redactor, key: bytes) -> list[E
                 value: Any = statement.votes[person]
                 label = redactor.id(statement.statement_id)
                 last.append(VoteCast(statement_id=label, participant_id=f"voter-{n}", value=value))
+    for ballot in state.ballots.values():
+        for person, n in shuffled(f"ballot {ballot.stage_id}", ballot.cast).items():
+            choice = ballot.cast[person]
+            last.append(
+                BallotCast(
+                    stage_id=ballot.stage_id,
+                    participant_id=f"ballot-{n}",
+                    ranking=redactor.options(choice.ranking),
+                    approves=redactor.options(choice.approves),
+                    allocation=redactor.options(dict(choice.allocation)),
+                )
+            )
+    for one in state.group_statements.values():
+        for person, n in shuffled(f"ranking {one.stage_id} {one.round}", one.rankings).items():
+            order = tuple(map(redactor.id, one.rankings[person]))
+            last.append(CandidatesRanked(stage_id=one.stage_id, round=one.round, participant_id=f"ranking-{n}", order=order))
+        for person, n in shuffled(f"stance {one.stage_id}", one.stances).items():
+            stance: Any = one.stances[person].value
+            text = redactor.text(one.stances[person].text) or None
+            last.append(StanceTaken(stage_id=one.stage_id, participant_id=f"stance-{n}", value=stance, text=text))
     answering = shuffled("polls", {p for poll in state.polls.values() for p in poll})
     for poll, by in state.polls.items():
         which: Any = poll

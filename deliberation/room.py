@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
+from deliberation import balloting, group_statement, translations
+from deliberation.balloting import BallotCast, BallotOpened
 from deliberation.design import Arm, Design, Facilitation, parse_design
 from deliberation.events import (
     AiCalled,
@@ -61,6 +63,15 @@ from deliberation.events import (
     UtteranceStruck,
     VoteCast,
 )
+from deliberation.group_statement import (
+    CandidateChosen,
+    CandidateCritiqued,
+    CandidateProposed,
+    CandidatesRanked,
+    RankingOpened,
+    RevisionBegun,
+    StanceTaken,
+)
 from deliberation.state import (
     ChatMessage,
     Hand,
@@ -81,6 +92,7 @@ from deliberation.state import (
     Turn,
     Utterance,
 )
+from deliberation.translations import TextTranslated
 
 __all__ = ["RoomState", "arm_facilitation", "fold", "fold_all"]
 
@@ -217,7 +229,10 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 language=e.language,
                 stage_id=stage_id,
                 struck=e.text is None,
+                written=e.written,
             )
+            if e.written:  # counts as speech for as long as it takes to read it out
+                state = replace(state, speech=(*state.speech, Speech(e.participant_id, e.started_at, e.ended_at)))
             return replace(state, utterances=_with(state.utterances, e.utterance_id, utterance))
         case UtteranceRevised() as e if e.utterance_id in state.utterances:
             old = state.utterances[e.utterance_id]
@@ -229,10 +244,18 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 revised=e.by,
                 struck=old.struck or e.text is None,
             )
-            return replace(state, utterances=_with(state.utterances, e.utterance_id, new))
+            return replace(
+                state,
+                utterances=_with(state.utterances, e.utterance_id, new),
+                translations=translations.without(state.translations, e.utterance_id),
+            )
         case UtteranceStruck() as e if e.utterance_id in state.utterances:
             struck = replace(state.utterances[e.utterance_id], text="", words=(), struck=True)
-            state = replace(state, utterances=_with(state.utterances, e.utterance_id, struck))
+            state = replace(
+                state,
+                utterances=_with(state.utterances, e.utterance_id, struck),
+                translations=translations.without(state.translations, e.utterance_id),
+            )
             return _flag(state, e.utterance_id)
         case ChatPosted() as e:
             message = ChatMessage(
@@ -241,7 +264,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
             return replace(state, chat=_with(state.chat, e.message_id, message))
         case ChatStruck() as e if e.message_id in state.chat:
             message = replace(state.chat[e.message_id], text="", struck=True)
-            return replace(state, chat=_with(state.chat, e.message_id, message))
+            left = translations.without(state.translations, e.message_id)
+            return replace(state, chat=_with(state.chat, e.message_id, message), translations=left)
         case StatementAdded() as e:
             statement = Statement(
                 statement_id=e.statement_id,
@@ -253,6 +277,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 stage_id=stage_id,
                 at=event.at,
                 withdrawn=e.text is None,
+                source_room=e.source_room,
+                source_statement=e.source_statement,
             )
             return replace(state, statements=_with(state.statements, e.statement_id, statement))
         case StatementWithdrawn() as e if e.statement_id in state.statements:
@@ -262,6 +288,20 @@ def fold(state: RoomState, event: Event) -> RoomState:
             voted = state.statements[e.statement_id]
             voted = replace(voted, votes=_with(voted.votes, e.participant_id, e.value))
             return replace(state, statements=_with(state.statements, e.statement_id, voted))
+        case (
+            CandidateProposed()
+            | RankingOpened()
+            | CandidatesRanked()
+            | CandidateChosen()
+            | CandidateCritiqued()
+            | RevisionBegun()
+            | StanceTaken()
+        ) as e:
+            return replace(state, group_statements=group_statement.fold(state.group_statements, e, event.at))
+        case TextTranslated() as e:
+            return replace(state, translations=translations.fold(state.translations, e))
+        case BallotOpened() | BallotCast() as e:
+            return replace(state, ballots=balloting.fold(state.ballots, e))
         case SummaryProposed() as e:
             summary = Summary(e.summary_id, event.at, e.sentences or (), e.method, e.dropped, e.call_id)
             state = replace(state, summary=summary)

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from deliberation.balloting import StageBallot
 from deliberation.design import Design, Facilitation, Stage
-from deliberation.events import Sentence, Word
+from deliberation.events import Word
+from deliberation.group_statement import GroupStatement
+from deliberation.payload import Sentence
+from deliberation.translations import Translations
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,11 @@ class Member:
     mode: str = "online"
     cohort: str = "main"
     simulated: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Whether the member takes part in writing: what they write is their contribution, as speech is others'."""
+        return self.mode in ("chat", "survey")
 
     @property
     def present(self) -> bool:
@@ -93,6 +102,7 @@ class Utterance:
     revised: str | None = None
     struck: bool = False
     hidden: bool = False
+    written: bool = False
 
     @property
     def usable(self) -> bool:
@@ -128,6 +138,8 @@ class Statement:
     withdrawn: bool = False
     votes: Mapping[str, int] = field(default_factory=dict)
     flagged: bool = False  # an utterance it rests on was struck
+    source_room: str | None = None
+    source_statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +286,9 @@ class RoomState:
     utterances: Mapping[str, Utterance] = field(default_factory=dict)
     chat: Mapping[str, ChatMessage] = field(default_factory=dict)
     statements: Mapping[str, Statement] = field(default_factory=dict)
+    ballots: Mapping[str, StageBallot] = field(default_factory=dict)  # by stage
+    group_statements: Mapping[str, GroupStatement] = field(default_factory=dict)
+    translations: Translations = field(default_factory=dict)
     summary: Summary | None = None
     polls: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)  # poll → participant → answers
     interventions: Mapping[str, Intervention] = field(default_factory=dict)

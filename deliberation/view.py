@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from deliberation import balloting, group_statement, translations
 from deliberation.agenda import may_extend
 from deliberation.equity import gini, shares, spoken_seconds
 from deliberation.events import Event
@@ -92,6 +93,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 language=m.language,
                 presence=m.presence,
                 simulated=m.simulated,
+                mode=m.mode,
                 spoken_seconds=round(spoken.get(m.participant_id, 0.0), 1),
                 share=round(share.get(m.participant_id, 0.0), 3),
             )
@@ -138,6 +140,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 language=u.language,
                 stage_id=u.stage_id,
                 revised=u.revised,
+                written=u.written,
                 struck=u.struck,
                 hidden=u.hidden,
             )
@@ -175,6 +178,9 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
             for s in state.statements.values()
             if not s.withdrawn
         },
+        ballots=balloting.view(state, participant_id),
+        group_statements=group_statement.view(state, participant_id),
+        translations=translations.view(state, participant_id, until),
         summary=_summary(state, participant_id),
         cards={
             i.intervention_id: _card(i, participant_id)
@@ -321,7 +327,12 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
         return None
     data = payload.model_dump(mode="json", exclude={"words", "design", "seed", "segments"})
     match event.kind:
-        case "vote.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":
+        case "text.translated":
+            return None
+        case "group_statement.ranked" | "group_statement.critiqued" | "group_statement.stood":
+            if participant_id is None or payload.owner != participant_id:
+                return None
+        case "vote.cast" | "ballot.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":
             if participant_id is None or payload.owner != participant_id:
                 return None
         case "report.filed" | "intervention.answered" | "safety.answered" | "help.called":

@@ -9,7 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from deliberation.balloting import BallotView
 from deliberation.design import Briefing, PollQuestion
+from deliberation.group_statement import GroupStatementView
 from deliberation.payload import Role
 
 
@@ -20,7 +22,7 @@ class ViewBase(BaseModel):
 
 
 class MemberView(ViewBase):
-    """A seat. `share` is 0..1 of the talk so far."""
+    """A seat. `share` is 0..1 of the talk so far; `mode` is how somebody takes part (`chat`: in writing only)."""
 
     participant_id: str
     seat: int
@@ -28,6 +30,7 @@ class MemberView(ViewBase):
     language: str
     presence: Literal["here", "away", "left"]
     simulated: bool
+    mode: str
     spoken_seconds: float
     share: float
 
@@ -36,7 +39,7 @@ class StageView(ViewBase):
     """One stage of the agenda and where it stands."""
 
     id: str
-    kind: Literal["discussion", "statements", "closing"]
+    kind: Literal["discussion", "statements", "ballot", "group-statement", "closing"]
     title: str
     prompt: str
     minutes: float | None
@@ -87,6 +90,7 @@ class UtteranceView(ViewBase):
     language: str
     stage_id: str
     revised: str | None
+    written: bool
     struck: bool
     hidden: bool
 
@@ -268,6 +272,9 @@ class RoomView(ViewBase):
     utterances: dict[str, UtteranceView]
     chat: dict[str, ChatView]
     statements: dict[str, StatementView]
+    ballots: dict[str, BallotView]
+    group_statements: dict[str, GroupStatementView]
+    translations: dict[str, str]
     summary: SummaryView | None
     cards: dict[str, CardView]
     ledger: dict[str, LedgerView]

@@ -176,7 +176,7 @@ def _around(seconds: float, dice: Random) -> float:
     return seconds * dice.uniform(0.5, 1.5)
 
 
-def _kind(view: RoomView) -> Literal["discussion", "statements", "closing"]:
+def _kind(view: RoomView) -> str:
     return next((stage.kind for stage in view.agenda if stage.progress == "now"), "discussion")
 
 

@@ -26,11 +26,16 @@ Ranking = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`rule`; `power`: everybody's counts the same or as given on the ballot; `options`: those on the ballot paper, else all named."""
+    """`rule`; `power`: everybody's counts the same or as given on the ballot; `options`: those on the ballot paper, else all named.
+
+    `seats`: how many options win; with a tie for the last seat all the tied ones are among the winners. `paper`: which ballots are counted.
+    """
 
     rule: Rule = "schulze"
     power: Literal["equal", "given"] = "equal"
     options: tuple[str, ...] = ()
+    seats: int = 1
+    paper: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """An outcome: `order` from best to worst with ties; `winners` is its first group; `people` cast a ballot that says something."""
+    """An outcome: `order` from best to worst with ties; `winners` are its first groups, until the seats are filled; `people` cast a ballot that says something."""
 
     rule: Rule
     people: int
@@ -79,6 +84,7 @@ class Count:
 
 def count(ballots: Sequence[Ballot], settings: Settings = Settings()) -> Count:
     """Count ballots by the rule. Raises InvalidInput for an option not on the paper, a double ranking, or negative power or amounts."""
+    ballots = _on_paper(ballots, settings.paper)
     options = settings.options or _named(ballots)
     for ballot in ballots:
         _check(ballot, options)
@@ -87,10 +93,29 @@ def count(ballots: Sequence[Ballot], settings: Settings = Settings()) -> Count:
     result = _RULES[settings.rule](said, powers, options)
     total = sum((Fraction(score) for score in result.scores.values()), Fraction(0))
     return Count(
-        settings.rule, len(said), float(sum(powers)), result.order[0] if result.order else (), result.order,
+        settings.rule, len(said), float(sum(powers)), _winners(result.order, settings.seats) if said else (), result.order,
         tuple(OptionScore(name, float(score), float(score / total) if total else 0.0) for name, score in result.scores.items()),
         result.rounds, result.links,
     )
+
+
+def _on_paper(ballots: Sequence[Ballot], paper: str) -> list[Ballot]:
+    """Return the ballots of one paper; without a name, of the only one there is."""
+    papers = sorted({ballot.paper for ballot in ballots})
+    if paper == "" and "" not in papers and papers:
+        if len(papers) > 1:
+            raise InvalidInput("which_paper", f"there are several ballots: {', '.join(papers)}", "choose one with the parameter “paper”")
+        paper = papers[0]
+    return [ballot for ballot in ballots if ballot.paper == paper]
+
+
+def _winners(order: Ranking, seats: int) -> tuple[str, ...]:
+    won: tuple[str, ...] = ()
+    for tied in order:
+        if len(won) >= seats:
+            break
+        won += tied
+    return won
 
 
 def schulze(rankings: Sequence[Ranking], options: Sequence[str], powers: Sequence[float] | None = None) -> Count:
@@ -106,7 +131,7 @@ def schulze(rankings: Sequence[Ranking], options: Sequence[str], powers: Sequenc
 def parse_ballots(text: str) -> tuple[Ballot, ...]:
     """Read ballots from CSV, one a line.
 
-    Columns: voter, and any of ranking ("a > b = c"), approves ("a; b"), allocation ("a: 3; b: 1"), power. Raises InvalidInput with the
+    Columns: voter, and any of ranking ("a > b = c"), approves ("a; b"), allocation ("a: 3; b: 1"), power, paper. Raises InvalidInput with the
     line that is wrong.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
@@ -119,10 +144,28 @@ def parse_ballots(text: str) -> tuple[Ballot, ...]:
                 _names(line.get("approves") or "", ";"),
                 {name.strip(): float(amount) for name, _, amount in (part.rpartition(":") for part in _names(line.get("allocation") or "", ";"))},
                 float(line.get("power") or 1),
+                line.get("paper") or "",
             ))
         except (KeyError, ValueError):
             raise InvalidInput("bad_csv", f"line {reader.line_num} is not a ballot", "columns: voter, ranking, approves, allocation, power") from None
     return tuple(ballots)
+
+
+def write_ballots(ballots: Sequence[Ballot]) -> str:
+    """Return ballots as the CSV that `parse_ballots` reads."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("voter", "ranking", "approves", "allocation", "power", "paper"))
+    for ballot in ballots:
+        writer.writerow((
+            ballot.participant,
+            " > ".join(" = ".join(group) for group in ballot.ranking),
+            "; ".join(ballot.approves),
+            "; ".join(f"{option}: {amount:g}" for option, amount in ballot.allocation.items()),
+            f"{ballot.power:g}",
+            ballot.paper,
+        ))
+    return out.getvalue()
 
 
 def _names(text: str, separator: str) -> tuple[str, ...]:

@@ -181,9 +181,14 @@ def follow_ups(record: Record, settings: Settings = Settings()) -> tuple[FollowU
     return tuple(
         FollowUp(item.author, item.parent, item.id, "short")
         for item in record.items
-        if item.kind == "response" and item.parent and len(item.text.split()) < settings.vague_words
+        if item.kind == "response" and item.parent and is_vague(item.text, settings.vague_words)
         and (item.author, item.parent) not in against
     )
+
+
+def is_vague(answer: str, limit: int) -> bool:
+    """Say whether an answer is too short to hold a reason: fewer than `limit` words."""
+    return len(answer.split()) < limit
 
 
 def take(shares: Shares, themes: Collection[str], settings: Settings = Settings()) -> Shares:

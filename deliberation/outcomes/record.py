@@ -20,7 +20,7 @@ from deliberation.errors import InvalidInput
 from deliberation.outcomes.votes import JudgementMatrix, VoteLog
 
 Mode = Literal["online", "on-site", "survey", "chat"]
-ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome", "question"]
+ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome", "question", "option"]
 JudgementKind = Literal["vote", "rating", "approval", "wiser", "answer"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -107,7 +107,8 @@ class Ballot:
     """One filled-in ballot; which field counts depends on the rule.
 
     `ranking`: groups from best to worst, options in one group are tied, options left out come last, tied. `allocation`: how much of
-    one's power goes to which option (any positive scale). `power` ≥ 0 counts where power is given rather than equal.
+    one's power goes to which option (any positive scale). `power` ≥ 0 counts where power is given rather than equal. `paper`: the ballot it
+    is for, where there are several (a stage's id); empty for ballots read off votes.
     """
 
     __pydantic_config__ = _STRICT
@@ -116,6 +117,7 @@ class Ballot:
     approves: tuple[str, ...] = ()
     allocation: Mapping[str, float] = field(default_factory=dict)
     power: float = 1.0
+    paper: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,16 @@ class JoinInfo(_Model):
     max_size: int
     segments: dict[str, tuple[str, ...]]
     practice: bool
+    survey: bool
     opens_at: float | None
     open: bool
 
 
 class JoinRequest(_Model):
-    """Taking part (`POST /api/deliberations/{id}/participants`). `consent` maps take_part, record, quote to what was ticked."""
+    """Taking part (`POST /api/deliberations/{id}/participants`). `consent` maps take_part, record, quote to what was ticked.
+
+    `mode`: online (one speaks), chat (one writes only), on-site (several at one microphone), survey (no room: the survey's page).
+    """
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "en"
@@ -53,6 +57,7 @@ class JoinRequest(_Model):
     consent_version: Annotated[str, Field(max_length=200)]
     answers: dict[str, int] = Field(default_factory=dict)
     segments: dict[str, str] = Field(default_factory=dict)
+    mode: Literal["online", "on-site", "survey", "chat"] = "online"
 
 
 class JoinResponse(_Model):
@@ -81,6 +86,7 @@ class DeliberationLinks(_Model):
     monitor_url: str
     review_url: str
     outcome_url: str
+    survey_url: str | None  # where the design has a survey
 
 
 class DeliberationInfo(_Model):
@@ -110,6 +116,8 @@ class LinkRequest(_Model):
     role: Literal["participant", "invitation", "facilitator", "researcher"]
     days: Annotated[float, Field(gt=0, le=3650)] | None = None
     seats: Annotated[int, Field(ge=1, le=100_000)] | None = None  # for invitations: how many people may join by it
+    cohort: Annotated[str, Field(pattern=r"^[\w][\w -]{0,62}$")] | None = None  # for invitations: whom those who join by it belong to
+    page: Literal["join", "survey"] = "join"  # for invitations: into a room, or to the survey
 
 
 class IssuedLink(_Model):
@@ -131,6 +139,7 @@ class LinkInfo(_Model):
     revoked: bool
     seats: int | None
     used: int
+    cohort: str | None
 
 
 class RoomInfo(_Model):
@@ -170,6 +179,39 @@ class ReviewRoom(_Model):
     audio: tuple[AudioFile, ...]
     flagged_names: tuple[NameFlag, ...]
     consent_quote: tuple[str, ...]  # participants who agreed to be quoted, by their label in this mode
+
+
+class SurveyAnswer(_Model):
+    """One thing that somebody wrote in a survey; `text` is empty once struck."""
+
+    utterance_id: str
+    text: str
+    struck: bool
+    language: str
+
+
+class SurveyStatement(_Model):
+    """A statement to vote on: agree (1), pass (0), disagree (-1)."""
+
+    statement_id: str
+    text: str
+    my_vote: int | None
+
+
+class SurveyPage(_Model):
+    """One person's part of a survey (`GET /api/survey`). `follow_up` is asked about a short answer, once; `followed`: it was answered."""
+
+    participant_id: str
+    title: str
+    question: str
+    answers: tuple[SurveyAnswer, ...]
+    follow_up: str | None
+    follow_up_why: str
+    followed: bool
+    statements: tuple[SurveyStatement, ...]
+    consent: dict[str, bool]
+    done: bool
+    open: bool
 
 
 class OutcomeQuote(_Model):

@@ -42,7 +42,7 @@ class ParticipantRecord:
     consent_version: str = ""
     segments: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)
-    mode: Literal["online", "on-site", "survey"] = "online"
+    mode: Literal["online", "on-site", "survey", "chat"] = "online"
     cohort: str = "main"
     simulated: bool = False
     room_id: str | None = None
@@ -66,12 +66,22 @@ class RoomRecord:
     utterances: int = 0
     statements: int = 0
 
+    @property
+    def survey(self) -> bool:
+        """Whether this is the log of a deliberation's survey, in which nobody meets (see `deliberation.survey`)."""
+        return self.number == 0 and not self.practice
+
+    @property
+    def meeting(self) -> bool:
+        """Whether people met here for the deliberation itself."""
+        return self.number > 0 and not self.practice
+
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
     """One issued link. The token itself is never kept.
 
-    An invitation with `seats` lets so many people join; `used` have.
+    An invitation with `seats` lets so many people join; `used` have. Whoever joins by one with a `cohort` belongs to it.
     """
 
     link_id: str
@@ -83,3 +93,4 @@ class LinkRecord:
     revoked_at: float | None = None
     seats: int | None = None
     used: int = 0
+    cohort: str | None = None

@@ -39,7 +39,9 @@ ROLES = ("nobody", "invitation", "participant", "facilitator", "researcher", "ad
 # what a minimal message of each kind looks like
 SAMPLES: dict[str, dict[str, Any]] = {
     "hand.raise": {}, "hand.lower": {}, "turn.done": {}, "stage.ready": {}, "stage.more_time": {},
-    "statement.add": {"text": "A claim."}, "statement.withdraw": {"statement_id": "x"}, "statement.vote": {"statement_id": "x", "value": 1},
+    "statement.add": {"text": "A claim."}, "statement.withdraw": {"statement_id": "x"}, "statement.vote": {"statement_id": "x", "value": 1}, "ballot.cast": {"stage_id": "x"},
+    "group_statement.rank": {"stage_id": "x", "order": ["y"]}, "group_statement.critique": {"stage_id": "x"},
+    "group_statement.stand": {"stage_id": "x", "value": 1},
     "utterance.strike": {"utterance_id": "x"}, "utterance.correct": {"utterance_id": "x", "text": "t"},
     "chat.post": {"text": "Hi"}, "chat.strike": {"message_id": "x"}, "report.file": {"text": "A problem"}, "help.call": {},
     "intervention.answer": {"intervention_id": "x", "answer": "helpful"}, "safety.answer": {"case_id": "x", "verdict": "fine"},
