@@ -56,11 +56,11 @@ lock: $(DEV)  ## bring the locks up to date with pyproject.toml
 clean:  ## remove what was installed and built; data/ stays
 	rm -rf $(VENV) build web/dist web/node_modules *.egg-info
 
-$(RUN): pyproject.toml requirements.lock $(INSTALL)
+$(RUN): pyproject.toml requirements.lock server/media/_packets.c $(INSTALL)
 	$(call install,run)
 	@touch $@
 
-$(DEV): pyproject.toml requirements.lock requirements-dev.lock $(INSTALL)
+$(DEV): pyproject.toml requirements.lock requirements-dev.lock server/media/_packets.c $(INSTALL)
 	$(call install,dev)
 	@touch $@ $(RUN)
 

@@ -1,7 +1,6 @@
-"""The only place that touches private names of aiortc, aioice and pylibsrtp, whose versions are pinned.
+"""The only place that touches private names of aiortc and aioice, whose versions are pinned (`srtp` touches those of pylibsrtp).
 
-Owns ICE (aioice's agent on sockets of ours), the DTLS handshake (aiortc's transport) and the raw SRTP functions (libsrtp through
-pylibsrtp's cffi handle). aiortc's peer connection, senders and receivers are not used: they decode, which costs 370 µs a packet, and run
+Owns ICE (aioice's agent on sockets of ours), the DTLS handshake (aiortc's transport). aiortc's peer connection, senders and receivers are not used: they decode, which costs 370 µs a packet, and run
 tasks per stream. A contract test names every private attribute used here and fails loudly when an upgrade changes one.
 
 libsrtp contexts are not thread-safe: everything here runs on the event loop's thread.
@@ -21,21 +20,16 @@ from aioice.ice import CandidatePair, Connection, StunProtocol, server_reflexive
 from aioice.stun import Message
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 from aiortc.rtcicetransport import RTCIceTransport, parse_stun_turn_uri
-from pylibsrtp._binding import lib
 
-from server.media.datagrams import Address, Lane
+from server.media.datagrams import Address
+from server.media.packets import Lane
+from server.media.srtp import Context, context_of
 from server.media.udp import UdpPort
 
 Certificate = RTCCertificate
 
 MAX_REMOTE_CANDIDATES = 64
 """Addresses of one peer, announced and found."""
-
-srtp_protect: Callable[[Any, Any, Any], int] = lib.srtp_protect
-srtp_unprotect: Callable[[Any, Any, Any], int] = lib.srtp_unprotect
-srtp_protect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_protect_rtcp
-srtp_unprotect_rtcp: Callable[[Any, Any, Any], int] = lib.srtp_unprotect_rtcp
-"""`f(context, buffer, length)` work in place, rewrite `length[0]` and return 0 on success."""
 
 
 class IceAgent(Connection):
@@ -210,8 +204,8 @@ def parse_candidate(text: str) -> Candidate | None:
 class SrtpContexts:
     """Keys in use after the handshake. The sessions are kept because the contexts die with them."""
 
-    inbound: Any
-    outbound: Any
+    inbound: Context
+    outbound: Context
     profile: str
     sessions: tuple[Any, Any]
 
@@ -251,7 +245,7 @@ class DtlsSession:
             raise ConnectionError("the DTLS handshake failed")
         profile = bytes(self._dtls._ssl.get_selected_srtp_profile()).decode()
         inbound, outbound = self._dtls._rx_srtp, self._dtls._tx_srtp
-        return SrtpContexts(inbound._srtp[0], outbound._srtp[0], profile, (inbound, outbound))
+        return SrtpContexts(context_of(inbound), context_of(outbound), profile, (inbound, outbound))
 
     def _changed(self) -> None:
         if self._dtls.state == "closed":

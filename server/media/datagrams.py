@@ -151,14 +151,13 @@ def new_table(count: int, size: int) -> Buffer:
 
 
 class Lane:
-    """The way to one peer: a socket and an address. Its packets of one wake-up wait in `packets` for the flush."""
+    """The way to one peer: a socket, an address, and that as `socket_name` writes it. Its packets of one wake-up wait in `packets` for the flush."""
 
     __slots__ = ("_name", "address", "name_pointer", "name_size", "packets", "segments", "sock")
 
-    def __init__(self, sock: socket.socket, address: Address) -> None:
+    def __init__(self, sock: socket.socket, address: Address, name: bytes) -> None:
         self.sock = sock
         self.address = address
-        name = socket_name(address)
         self._name = new_table(1, _NAME_BYTES)
         self._name.view[: len(name)] = name
         self.name_pointer, self.name_size = self._name.pointer, len(name)

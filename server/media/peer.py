@@ -19,12 +19,13 @@ from typing import Any, Protocol
 import structlog
 
 from server.media import aiortc_compat as compat
-from server.media import rtcp
-from server.media.datagrams import MAX_DATAGRAM, OUTBOX, Address, Buffer, Lane, new_buffer, new_length
+from server.media import rtcp, srtp
+from server.media.datagrams import MAX_DATAGRAM, Address, Buffer, new_buffer, new_length
 from server.media.model import ConnectionState, Kind, MediaConfig, PeerStats
 from server.media.negotiation import Offer, SlotSource, Transport, build_answer, uses_transport_cc
+from server.media.packets import OUTBOX, Lane, open_packet
 from server.media.reception import TransportFeedback
-from server.media.rtp import parse_header, read_extensions, read_mid
+from server.media.rtp import parse_header, read_mid
 from server.media.streams import CLOCK_RATES, Subscription, Track
 from server.media.udp import UdpPort
 
@@ -87,8 +88,8 @@ class Peer:
         self._sources: dict[int, Track] = {}
         self._ours: dict[int, Subscription] = {}
         self._learned = 0
-        self._inbound: Any = None
-        self._outbound: Any = None
+        self._inbound: srtp.Context | None = None
+        self._outbound: srtp.Context | None = None
         self._contexts: compat.SrtpContexts | None = None
         self._send: Callable[[Any, Address], object] | None = None
         self._address: Address = ("", 0)
@@ -247,7 +248,7 @@ class Peer:
         if inbound is None or length < 12:
             return
         if 192 <= view[1] <= 223:
-            self._take_rtcp(buffer, length)
+            self._take_rtcp(inbound, buffer, length)
             return
         (ssrc,) = _ssrc_at(view, 8)
         track = self._sources.get(ssrc)
@@ -258,25 +259,20 @@ class Peer:
             if track is None:
                 counters.malformed += 1
                 return
-        _receive_length[0] = length
-        if compat.srtp_unprotect(inbound, buffer.c, _receive_length):
+        ids = self._offer.extensions
+        opened = open_packet(inbound, buffer, length, ids.audio_level, ids.transport_cc)
+        if opened is False:
             counters.unauthentic += 1
             return
         if learned:
             self._adopt(track, ssrc, view[1] & 0x7F)
-        header = parse_header(view, _receive_length[0])
-        if header is None:
+        if not isinstance(opened, tuple):
             counters.malformed += 1
             return
-        marker_type, sequence, timestamp, _, extension_start, extension_end, start, end = header
+        marker_type, sequence, timestamp, level, transport_sequence, payload = opened
         at = self._owner.now()
-        ids = self._offer.extensions
-        level, transport_sequence = read_extensions(
-            view, extension_start, extension_end, ids.audio_level, ids.transport_cc
-        )
         if transport_sequence is not None and self._feedback is not None:
             self._feedback.add(transport_sequence, at)
-        payload = bytes(view[start:end])
         marker, payload_type = marker_type & 0x80, marker_type & 0x7F
         if payload_type == track.payload_type:
             missing = track.receive(marker, sequence, timestamp, payload, level, at, False)
@@ -314,9 +310,9 @@ class Peer:
         else:
             track.rtx_ssrc = ssrc
 
-    def _take_rtcp(self, buffer: Buffer, length: int) -> None:
+    def _take_rtcp(self, inbound: srtp.Context, buffer: Buffer, length: int) -> None:
         _receive_length[0] = length
-        if compat.srtp_unprotect_rtcp(self._inbound, buffer.c, _receive_length):
+        if srtp.unprotect_rtcp(inbound.c, buffer.c, _receive_length):
             self._counters.unauthentic += 1
             return
         at = self._owner.now()
@@ -385,7 +381,7 @@ class Peer:
             return
         self._buffer.view[: len(packet)] = packet
         self._length[0] = len(packet)
-        if compat.srtp_protect_rtcp(self._outbound, self._buffer.c, self._length) == 0:
+        if srtp.protect_rtcp(self._outbound.c, self._buffer.c, self._length) == 0:
             self._send(self._buffer.view[: self._length[0]], self._address)
             self._counters.rtcp_out += 1
 

@@ -8,25 +8,19 @@ keyframe). Never decodes, never waits. Called by `peer` for every packet; `forwa
 from __future__ import annotations
 
 import random
-import struct
-from collections.abc import Callable
 from typing import Any
 
-from server.media import aiortc_compat as compat
-from server.media.datagrams import OUTBOX, Address, Lane, new_buffer, new_length
+from server.media.datagrams import Address
 from server.media.model import Kind
+from server.media.packets import Emitter, parse_vp8
 from server.media.reception import NackTracker, ReceptionStatistics, SourceClock
 from server.media.rtp import (
-    HEADER,
     NO_VP8,
     ExtensionIds,
     PacketRing,
     SequenceMap,
-    StoredPacket,
     Vp8Descriptor,
     header_template,
-    parse_vp8,
-    shift_vp8,
     unwrap,
 )
 
@@ -37,17 +31,11 @@ KEYFRAME_INTERVAL = 0.5
 """Seconds between keyframe requests to one publisher; requests in between wait for the next."""
 RESEND_INTERVAL = 0.02
 """Seconds within which the same packet is not sent again to the same subscriber."""
-BUFFERS = 8
-"""Packets of one subscription that wait for one flush: a frame's packets, when they come together."""
 LAST_LAYER = 3
 """Highest VP8 temporal layer: no limit."""
 
-_pack_middle = struct.Struct("!BHI").pack_into
-_srtp_protect = compat.srtp_protect
-_outbox = OUTBOX
 
-
-class Subscription:
+class Subscription(Emitter):
     """One of a subscriber's receiving m-lines: the stream that we send there."""
 
     def __init__(
@@ -56,7 +44,6 @@ class Subscription:
         self.kind: Kind = kind
         self.mid = mid
         self.stream = stream
-        self.payload_type = payload_type
         self.rtx_payload_type = rtx_payload_type
         self.clock_rate = CLOCK_RATES[kind]
         self.ssrc = random.randrange(1, 1 << 32)
@@ -67,19 +54,7 @@ class Subscription:
             abs_send_time=ids.abs_send_time if kind == "video" else 0,
         )
         template = header_template(self.ssrc, used, mid)
-        self._buffers = [new_buffer(template.octets) for _ in range(BUFFERS)]
-        self._used = 0
-        self._round = -1
-        self._length = new_length()
-        self._header_size = len(template.octets)
-        self._send_time = slice(template.send_time_at, template.send_time_at + 3) if template.send_time_at else None
-        self._level_at = template.level_at
-        self.context: Any = None
-        """SRTP context; None until the subscriber's handshake is done."""
-        self.lane: Lane | None = None
-        """The way to the subscriber; None where it leads over a relay, then `send` is used."""
-        self.send: Callable[[memoryview, Address], object] = _no_path
-        self.address: Address = ("", 0)
+        super().__init__(payload_type, template.octets, template.send_time_at, template.level_at, _no_path, ("", 0))
         self.track: Track | None = None
         self.paused = False
         self.needs_keyframe = False
@@ -89,8 +64,6 @@ class Subscription:
         self.layer_limit = LAST_LAYER
         """Temporal layer that may be sent; going up waits for a frame that allows it."""
         self.numbers = SequenceMap()
-        self.timestamp_shift = 0
-        self.tl0_shift = 0
         self._skipped_picture = -1
         # Sequence numbers start in the lower half, so that packets lost at the start cannot upset the receiver's rollover count.
         self._next_number = random.randrange(1, 1 << 15)
@@ -101,14 +74,11 @@ class Subscription:
         self._next_tl0: int | None = None
         self._rtx_number = random.randrange(1, 1 << 15)
         self._resent: dict[int, float] = {}
-        self.packets = 0
-        self.octets = 0
         self.reported_packets = 0
         """`packets` at the last sender report."""
         self.judged_packets = 0
         """`packets` when the loss was last looked at."""
         self.resent = 0
-        self.errors = 0
         self.loss = 0.0
         self.round_trip: float | None = None
 
@@ -139,60 +109,6 @@ class Subscription:
         # What the subscriber reported of a stream that has stopped says nothing about what is sent from now on.
         self.loss = 0.0
 
-    def emit(
-        self,
-        marker: int,
-        number: int,
-        timestamp: int,
-        payload: bytes,
-        send_time: bytes,
-        level: int,
-        vp8: Vp8Descriptor,
-        picture: int,
-    ) -> None:
-        """Send one packet: `number` and `picture` (shift) are this subscriber's, `timestamp` the source's, `marker` 0x80 or 0."""
-        # This is called for every packet to everyone: calls and attributes cost more here than anything else in the process.
-        used = self._used
-        if self._round != _outbox.round or used == BUFFERS:
-            used = self._next_round()
-        self._used = used + 1
-        buffer = self._buffers[used]
-        c, view, _ = buffer
-        _pack_middle(
-            view, 1, marker | self.payload_type, number & 0xFFFF, (timestamp + self.timestamp_shift) & 0xFFFFFFFF
-        )
-        if self._send_time is not None:
-            view[self._send_time] = send_time
-        elif self._level_at:
-            view[self._level_at] = level
-        start = self._header_size
-        end = start + len(payload)
-        view[start:end] = payload
-        if picture or self.tl0_shift:
-            shift_vp8(view, start, vp8, picture, self.tl0_shift)
-        length = self._length
-        length[0] = end
-        if _srtp_protect(self.context, c, length):
-            self.errors += 1
-            return
-        lane = self.lane
-        if lane is not None:
-            packets = lane.packets
-            if not packets:
-                _outbox.lanes.append(lane)
-            packets.append((buffer, length[0]))
-        else:
-            self.send(view[: length[0]], self.address)
-        self.packets += 1
-        self.octets += end - start
-
-    def _next_round(self) -> int:
-        """Make the buffers free, by a flush if packets wait in all of them; returns the first."""
-        if self._round == _outbox.round:
-            _outbox.flush()
-        self._round = _outbox.round
-        return 0
-
     def resend(self, lost: tuple[int, ...], at: float, send_time: bytes) -> None:
         """Send again what the subscriber misses and the ring still has: as RTX (RFC 4588) where negotiated, otherwise as it was."""
         track = self.track
@@ -214,36 +130,12 @@ class Subscription:
                 vp8 = parse_vp8(payload) or NO_VP8
                 self.emit(marker, number, timestamp, payload, send_time, 127, vp8, found[1])
             else:
-                self._emit_rtx(packet, number, found[1], send_time)
-
-    def _emit_rtx(self, packet: StoredPacket, number: int, picture: int, send_time: bytes) -> None:
-        _outbox.flush()
-        self._round, self._used = _outbox.round, 0
-        buffer = self._buffers[0]
-        view, start = buffer.view, self._header_size
-        flags = view[0]
-        _, marker, timestamp, payload = packet
-        timestamp = (timestamp + self.timestamp_shift) & 0xFFFFFFFF
-        self._rtx_number = (self._rtx_number + 1) & 0xFFFF
-        assert self.rtx_ssrc is not None and self.rtx_payload_type is not None
-        HEADER.pack_into(view, 0, flags, marker | self.rtx_payload_type, self._rtx_number, timestamp, self.rtx_ssrc)
-        if self._send_time is not None:
-            view[self._send_time] = send_time
-        struct.pack_into("!H", view, start, number)
-        end = start + 2 + len(payload)
-        view[start + 2 : end] = payload
-        if picture or self.tl0_shift:
-            shift_vp8(view, start + 2, parse_vp8(payload) or NO_VP8, picture, self.tl0_shift)
-        self._length[0] = end
-        if _srtp_protect(self.context, buffer.c, self._length):
-            self.errors += 1
-        elif self.lane is not None:
-            _outbox.add(self.lane, buffer, self._length[0])
-            _outbox.flush()
-        else:
-            self.send(view[: self._length[0]], self.address)
-        # The template belongs to the main stream.
-        HEADER.pack_into(view, 0, flags, 0, 0, 0, self.ssrc)
+                _, marker, timestamp, payload = packet
+                vp8 = parse_vp8(payload) or NO_VP8
+                self._rtx_number = (self._rtx_number + 1) & 0xFFFF
+                self.emit_rtx(
+                    self.rtx_ssrc, self.rtx_payload_type, self._rtx_number, marker, number, timestamp, payload, send_time, vp8, found[1],
+                )  # fmt: skip
 
     def timestamp_at(self, at: float) -> int | None:
         """Return this stream's RTP timestamp of room time `at`, for sender reports; None while nothing is sent."""
@@ -253,7 +145,7 @@ class Subscription:
         return None if source is None else (source + self.timestamp_shift) & 0xFFFFFFFF
 
 
-def _no_path(data: memoryview, address: Address) -> None:
+def _no_path(data: Any, address: Address) -> None:
     """Stand in until a path is nominated."""
 
 

@@ -18,7 +18,9 @@ import ifaddr
 import structlog
 
 from deliberation.errors import Unavailable
-from server.media.datagrams import INBOX, OUTBOX, Address, Buffer, Lane, address_of, socket_name
+from server.media import packets
+from server.media.datagrams import INBOX, Address, Buffer, address_of, socket_name
+from server.media.packets import OUTBOX, Lane
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +95,7 @@ class UdpPort:
 
     def lane(self, address: Address) -> Lane:
         """Return the way to an address from here, for the outbox."""
-        return Lane(self._socket, address)
+        return packets.lane(self._socket, address)
 
     def send(self, data: bytes | memoryview, address: Address) -> None:
         """Send one datagram; one that the system cannot take now is dropped and counted."""

@@ -13,6 +13,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from server.media import aiortc_compat as compat
+from server.media import srtp
 from server.media.datagrams import new_buffer, new_length
 
 
@@ -83,12 +84,12 @@ def test_raw_srtp_works_in_place_on_our_buffers() -> None:
     buffer, view, _ = new_buffer(packet)
     length = new_length()
     length[0] = len(packet)
-    assert compat.srtp_protect(sessions[0]._srtp[0], buffer, length) == 0
+    assert srtp.protect(srtp.context_of(sessions[0]).c, buffer, length) == 0
     assert length[0] == len(packet) + 16 and bytes(view[12:17]) != b"hello"
-    assert compat.srtp_unprotect(sessions[1]._srtp[0], buffer, length) == 0
+    assert srtp.unprotect(srtp.context_of(sessions[1]).c, buffer, length) == 0
     assert bytes(view[: length[0]]) == packet
     length[0] = len(packet)
-    assert compat.srtp_unprotect(sessions[1]._srtp[0], buffer, length) != 0
+    assert srtp.unprotect(srtp.context_of(sessions[1]).c, buffer, length) != 0
     assert ffi.sizeof(buffer) == 2048 and lib.srtp_err_status_ok == 0
 
 

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pylibsrtp import Policy, Session
 
-from server.media.rtp import ExtensionIds
+from server.media.rtp import ExtensionIds, header_template
+from server.media.srtp import context_of
 from server.media.streams import KEYFRAME_INTERVAL, Subscription, Track
 
 KEY = bytes(range(44))
 IDS = ExtensionIds(mid=4, audio_level=1, abs_send_time=2)
+LEVEL_AT = header_template(0, ExtensionIds(mid=4, audio_level=1), "7").level_at
 
 
 def session(direction: int) -> Session:
@@ -35,14 +37,14 @@ class Subscriber:
         self.stream = Subscription(
             kind=kind, mid="7", stream="slot0", payload_type=120, rtx_payload_type=121 if rtx else None, ids=IDS
         )
-        self.stream.context = self.tx._srtp[0]
+        self.stream.context = context_of(self.tx)
         self.stream.send, self.stream.address = self._take, ("192.0.2.1", 9)
         self.packets: list[RtpPacket] = []
         self.deaf = False
         self.levels: list[int] = []
 
     def _take(self, data: memoryview, address: tuple[str, int]) -> None:
-        self.levels.append(data[self.stream._level_at])
+        self.levels.append(data[LEVEL_AT])
         if not self.deaf:
             self.packets.append(RtpPacket.parse(self._rx.unprotect(bytes(data))))
 
@@ -261,7 +263,7 @@ def test_sound_keeps_its_level_and_goes_on_over_a_new_source() -> None:
         for number in range(5):
             track.receive(0, base + number, base * 7 + 960 * number, b"\xf8opus", 40, 5.0 + number / 50, False)
     assert sub.numbers == list(range(10))
-    level_at = sub.stream._level_at
+    level_at = LEVEL_AT
     assert level_at and all(level == 40 for level in sub.levels)
 
 
