@@ -14,30 +14,29 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import structlog
 from sqlalchemy import RowMapping, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from deliberation.consent import Erasure, erase, erased, erasures_of
-from deliberation.design import Design, parse_design
+from deliberation.consent import Erasure, erased
+from deliberation.design import Design
 from deliberation.errors import Conflict, InvalidInput, NotFound, Unavailable
 from deliberation.events import (
-    PAYLOAD_TYPES,
     ConsentWithdrawn,
     Event,
     MemberJoined,
-    Payload,
     RoomClosed,
     RoomOpened,
 )
+from server.storage import rows
 from server.storage import schema as t
-from server.storage.engine import Engines, translated
+from server.storage.engine import Engines
+from server.storage.erasing import Eraser, unlink
 from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
 
 log = structlog.get_logger()
@@ -53,6 +52,7 @@ class Store:
         """Use `open`; `audio_dir` holds one folder of recordings per room."""
         self._engines = engines
         self.audio_dir = audio_dir
+        self._eraser = Eraser(audio_dir)
 
     @classmethod
     async def open(cls, url: str, audio_dir: Path | None = None) -> Self:
@@ -107,12 +107,12 @@ class Store:
         row = await self._one(select(t.deliberations).where(t.deliberations.c.id == deliberation_id))
         if row is None:
             raise _no_deliberation()
-        return _deliberation(row)
+        return rows.deliberation(row)
 
     async def deliberations(self) -> list[DeliberationRecord]:
         """Return all deliberations, oldest first."""
         order = (t.deliberations.c.created_at, t.deliberations.c.id)
-        return [_deliberation(row) for row in await self._all(select(t.deliberations).order_by(*order))]
+        return [rows.deliberation(row) for row in await self._all(select(t.deliberations).order_by(*order))]
 
     # -- participants
 
@@ -121,8 +121,8 @@ class Store:
         row = asdict(record)
         row["id"] = row.pop("participant_id")
         personal = {"name": row.pop("name"), "segments": dict(row.pop("segments"))}
-        row |= {"consent": _dump(dict(record.consent)), "answers": _dump(dict(record.answers))}
-        row["personal"] = _dump(personal) if record.withdrawn_at is None else None
+        row |= {"consent": rows.dump(dict(record.consent)), "answers": rows.dump(dict(record.answers))}
+        row["personal"] = rows.dump(personal) if record.withdrawn_at is None else None
         async with self._engines.write() as db:
             known = select(t.deliberations.c.id).where(t.deliberations.c.id == record.deliberation_id)
             if await db.scalar(known) is None:
@@ -134,13 +134,13 @@ class Store:
         row = await self._one(select(t.participants).where(t.participants.c.id == participant_id))
         if row is None:
             raise NotFound("no_such_participant", "There is no such participant.")
-        return _participant(row)
+        return rows.participant(row)
 
     async def participants(self, deliberation_id: str) -> list[ParticipantRecord]:
         """Return everybody who has joined a deliberation, in order of joining."""
         query = select(t.participants).where(t.participants.c.deliberation_id == deliberation_id)
-        rows = await self._all(query.order_by(t.participants.c.joined_at, t.participants.c.id))
-        return [_participant(row) for row in rows]
+        query = query.order_by(t.participants.c.joined_at, t.participants.c.id)
+        return [rows.participant(row) for row in await self._all(query)]
 
     async def set_room(self, participant_id: str, room_id: str | None) -> None:
         """Note in which room a participant sits."""
@@ -170,7 +170,7 @@ class Store:
             if not done:
                 await self.append(room_id, last + 1, [Event(last + 1, now, participant_id, payload)])
         async with self._engines.write() as db:
-            await self._withdraw_person(db, payload, now)
+            await self._eraser.withdraw_person(db, payload, now)
 
     # -- rooms and their logs
 
@@ -185,10 +185,10 @@ class Store:
         files: list[Path] = []
         async with self._engines.write() as db:
             deliberation_id = await self._claim(db, room_id, first_seq, events)
-            known = await self._erasures(db, room_id)
-            rows = [_split(room_id, event) for event in erased(events, known)]
-            await db.execute(insert(t.events), [row for row, _ in rows])
-            if personal := [row for _, row in rows if row]:
+            known = await self._eraser.erasures(db, room_id)
+            stored = [rows.split(room_id, event) for event in erased(events, known)]
+            await db.execute(insert(t.events), [row for row, _ in stored])
+            if personal := [row for _, row in stored if row]:
                 await db.execute(insert(t.personal), personal)
             practice = isinstance(events[0].payload, RoomOpened) and events[0].payload.practice  # a real seat goes before it
             for joined in [e.payload for e in events if isinstance(e.payload, MemberJoined) and not practice]:
@@ -199,24 +199,24 @@ class Store:
                 await db.execute(update(t.rooms).where(t.rooms.c.id == room_id).values(closed_at=closed))
             scrub = False
             for event in events:
-                erasures = await self._triggered(db, deliberation_id, event)
+                erasures = await self._eraser.triggered(db, deliberation_id, event)
                 for erasure in erasures:
-                    files += await self._erase(db, room_id, erasure, event.at)
+                    files += await self._eraser.erase(db, room_id, erasure, event.at)
                 scrub = scrub or bool(erasures)
         try:
             if scrub:
                 await self._engines.scrub()
             if files:
-                await asyncio.to_thread(_unlink, files)
+                await asyncio.to_thread(unlink, files)
         except Unavailable as error:  # the events are stored all the same; `purge_expired` looks for the files again
             log.error("what was erased could not be cleared from the disk", room=room_id, code=error.code)
 
     async def events(self, room_id: str, after: int = 0) -> list[Event]:
         """Return a room's events from `after + 1` on, oldest first; personal fields that were erased are None."""
-        rows = await self._all(_log(room_id, after))
-        if len(rows) > _LARGE_LOG:
-            return await asyncio.to_thread(_join_all, rows)
-        return _join_all(rows)
+        found = await self._all(rows.log_of(room_id, after))
+        if len(found) > _LARGE_LOG:
+            return await asyncio.to_thread(rows.join_all, found)
+        return rows.join_all(found)
 
     async def room(self, room_id: str) -> RoomRecord:
         """Return one room. Raises `NotFound`."""
@@ -244,8 +244,8 @@ class Store:
             .join(t.rooms, t.rooms.c.id == t.events.c.room_id)
             .where(t.rooms.c.deliberation_id == person.deliberation_id, t.events.c.kind == "member.joined")
         )
-        rows = await self._all(query)
-        return list({str(r["room_id"]): None for r in rows if json.loads(r["data"])["participant_id"] == participant_id})
+        seats = await self._all(query)
+        return list({str(r["room_id"]): None for r in seats if json.loads(r["data"])["participant_id"] == participant_id})
 
     async def open_rooms(self) -> list[RoomRecord]:
         """Return the rooms that have not closed: after a restart, they are folded again."""
@@ -263,12 +263,12 @@ class Store:
     async def link(self, link_id: str) -> LinkRecord | None:
         """Return one link, or None."""
         row = await self._one(select(t.links).where(t.links.c.id == link_id))
-        return _link(row) if row else None
+        return rows.link(row) if row else None
 
     async def links(self, deliberation_id: str) -> list[LinkRecord]:
         """Return a deliberation's links, oldest first."""
         query = select(t.links).where(t.links.c.deliberation_id == deliberation_id)
-        return [_link(row) for row in await self._all(query.order_by(t.links.c.issued_at, t.links.c.id))]
+        return [rows.link(row) for row in await self._all(query.order_by(t.links.c.issued_at, t.links.c.id))]
 
     async def revoke_link(self, link_id: str, now: float) -> None:
         """Make a link open nothing any more; idempotent. Raises `NotFound`."""
@@ -345,28 +345,28 @@ class Store:
             await db.execute(delete(t.links).where(t.links.c.expires_at < now - 30 * DAY_SECONDS))
             query = select(t.erasures.c.room_id, t.erasures.c.target).where(t.erasures.c.target.like("audio:%"))
             for room_id, target in (await db.execute(query)).all():
-                files += await self._recordings(db, room_id, target.removeprefix("audio:"))
+                files += await self._eraser.recordings(db, room_id, target.removeprefix("audio:"))
         if doomed:
             await self._engines.scrub()
         folders = [self.audio_dir / room for room in doomed] if self.audio_dir else []
-        await asyncio.to_thread(_unlink, [*files, *folders])
+        await asyncio.to_thread(unlink, [*files, *folders])
         return len(doomed)
 
     async def erasures(self) -> list[tuple[str, Erasure, float]]:
         """Return everything that was erased, by id: room ("" for all rooms), what, when. A restored backup is given these again."""
-        rows = await self._all(select(t.erasures).order_by(t.erasures.c.at))
-        return [(row["room_id"], _erasure(row["target"]), row["at"]) for row in rows]
+        known = await self._all(select(t.erasures).order_by(t.erasures.c.at))
+        return [(row["room_id"], rows.erasure(row["target"]), row["at"]) for row in known]
 
     async def apply_erasures(self, erasures: Iterable[tuple[str, Erasure, float]]) -> None:
         """Erase again what `erasures` of another state of this store lists; idempotent."""
         files: list[Path] = []
         async with self._engines.write() as db:
             for room_id, erasure, at in erasures:
-                files += await self._erase(db, room_id, erasure, at)
+                files += await self._eraser.erase(db, room_id, erasure, at)
                 if erasure.what in ("words", "name"):
-                    await self._forget_person(db, erasure, at)
+                    await self._eraser.forget_person(db, erasure, at)
         await self._engines.scrub()
-        await asyncio.to_thread(_unlink, files)
+        await asyncio.to_thread(unlink, files)
 
     # -- inside transactions
 
@@ -401,79 +401,6 @@ class Store:
             raise Conflict("log_moved", "Somebody else has written to this room's log.")
         return str(deliberation_id)
 
-    async def _triggered(self, db: AsyncConnection, deliberation_id: str, event: Event) -> tuple[Erasure, ...]:
-        """Return what an event erases, and update the participant whose consent changed."""
-        if event.kind not in ("utterance.struck", "chat.struck", "consent.withdrawn"):
-            return ()
-        if isinstance(event.payload, ConsentWithdrawn):
-            return await self._withdraw_person(db, event.payload, event.at)
-        return erasures_of(event.payload, "erase")
-
-    async def _withdraw_person(self, db: AsyncConnection, payload: ConsentWithdrawn, at: float) -> tuple[Erasure, ...]:
-        mine = t.participants.c.id == payload.participant_id
-        query = select(t.participants.c.consent, t.deliberations.c.design).join(t.deliberations).where(mine)
-        row = (await db.execute(query)).first()
-        if row is None:
-            return erasures_of(payload, "erase")  # a simulated partner has a seat but no record
-        consent = {**json.loads(row.consent), **dict.fromkeys(payload.items, False)}
-        await db.execute(update(t.participants).where(mine).values(consent=_dump(consent)))
-        erasures = erasures_of(payload, parse_design(json.loads(row.design)).privacy.on_withdraw)
-        for erasure in erasures:
-            if erasure.what in ("words", "name"):
-                await self._forget_person(db, erasure, at)
-                rooms = select(t.personal.c.room_id).where(t.personal.c.owner == erasure.id).distinct()
-                for room_id in list(await db.scalars(rooms)):
-                    await self._erase(db, room_id, erasure, at)
-        return erasures
-
-    async def _forget_person(self, db: AsyncConnection, erasure: Erasure, at: float) -> None:
-        person = update(t.participants).where(t.participants.c.id == erasure.id)
-        await db.execute(person.values(personal=None, withdrawn_at=func.coalesce(t.participants.c.withdrawn_at, at)))
-        await self._remember(db, "", erasure, at)
-
-    async def _erase(self, db: AsyncConnection, room_id: str, erasure: Erasure, at: float) -> list[Path]:
-        """Erase in one room's rows; return the files to unlink once this is committed."""
-        await self._remember(db, room_id, erasure, at)
-        if erasure.what == "audio":
-            return await self._recordings(db, room_id, erasure.id)
-        query = _log(room_id)
-        events = _join_all((await db.execute(query)).mappings().all())
-        kept = {event.seq: event for event in events}
-        for seq, payload in erase(events, erasure).items():
-            row, personal = _split(room_id, Event(seq, kept[seq].at, kept[seq].actor, payload))
-            here = and_(t.personal.c.room_id == room_id, t.personal.c.seq == seq)
-            own = update(t.personal).where(here).values(data=personal["data"]) if personal else delete(t.personal).where(here)
-            await db.execute(own)
-            event_here = and_(t.events.c.room_id == room_id, t.events.c.seq == seq)
-            await db.execute(update(t.events).where(event_here).values(data=row["data"]))
-        return []
-
-    async def _remember(self, db: AsyncConnection, room_id: str, erasure: Erasure, at: float) -> None:
-        target = f"{erasure.what}:{erasure.id}"
-        known = select(t.erasures.c.at).where(t.erasures.c.room_id == room_id, t.erasures.c.target == target)
-        if await db.scalar(known) is None:
-            await db.execute(insert(t.erasures).values(room_id=room_id, target=target, at=at))
-
-    async def _erasures(self, db: AsyncConnection, room_id: str) -> list[Erasure]:
-        rows = await db.scalars(select(t.erasures.c.target).where(t.erasures.c.room_id == room_id))
-        return [_erasure(target) for target in rows]
-
-    async def _recordings(self, db: AsyncConnection, room_id: str, participant_id: str) -> list[Path]:
-        """Return the files of one participant's recordings, in this room and in all others of their deliberation."""
-        if self.audio_dir is None:
-            return []
-        home = select(t.participants.c.deliberation_id).where(t.participants.c.id == participant_id).scalar_subquery()
-        theirs = select(t.rooms.c.id).where(t.rooms.c.deliberation_id == home)
-        query = select(t.events.c.room_id, t.events.c.data).where(
-            t.events.c.kind == "recording.changed", or_(t.events.c.room_id == room_id, t.events.c.room_id.in_(theirs))
-        )
-        found = []
-        for room, data in (await db.execute(query)).all():
-            recorded = json.loads(data)
-            if recorded["participant_id"] == participant_id and recorded.get("file"):
-                found.append(self.audio_dir / Path(room).name / Path(recorded["file"]).name)
-        return found
-
     # -- reading
 
     async def _one(self, query: Select[Any]) -> RowMapping | None:
@@ -483,11 +410,11 @@ class Store:
 
     async def _all(self, query: Select[Any]) -> Sequence[RowMapping]:
         async with self._engines.read() as db:
-            rows: Sequence[RowMapping] = (await db.execute(query)).mappings().all()
-            return rows
+            found: Sequence[RowMapping] = (await db.execute(query)).mappings().all()
+            return found
 
     async def _rooms(self, condition: Any) -> list[RoomRecord]:
-        rows = await self._all(select(t.rooms).where(condition).order_by(t.rooms.c.number, t.rooms.c.id))
+        found = await self._all(select(t.rooms).where(condition).order_by(t.rooms.c.number, t.rooms.c.id))
         counted = ("member.joined", "utterance.final", "statement.added")
         query = (
             select(t.events.c.room_id, t.events.c.kind, func.count().label("n"))
@@ -495,125 +422,7 @@ class Store:
             .group_by(t.events.c.room_id, t.events.c.kind)
         )
         counts = {(row["room_id"], row["kind"]): int(row["n"]) for row in await self._all(query)}
-        return [_room(row, tuple(counts.get((row["id"], kind), 0) for kind in counted)) for row in rows]
-
-
-# -- rows and records
-
-
-def _log(room_id: str, after: int = 0) -> Select[Any]:
-    own = and_(t.personal.c.room_id == t.events.c.room_id, t.personal.c.seq == t.events.c.seq)
-    both = select(t.events, t.personal.c.data.label("personal")).select_from(t.events.outerjoin(t.personal, own))
-    return both.where(t.events.c.room_id == room_id, t.events.c.seq > after).order_by(t.events.c.seq)
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _personal(payload: Payload) -> dict[str, Any] | None:
-    """Return the personal fields as JSON data; None where nothing is there."""
-    fields = payload.personal_fields()
-    data = payload.model_dump(mode="json", include=set(fields)) if fields else {}
-    return data if any(value is not None for value in data.values()) else None
-
-
-def _split(room_id: str, event: Event) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return an event's row and the row of its personal fields."""
-    payload = event.payload
-    key = {"room_id": room_id, "seq": event.seq}
-    data = payload.model_dump(mode="json", exclude={"kind", *payload.personal_fields()})
-    row = {**key, "at": event.at, "actor": event.actor, "kind": event.kind, "data": _dump(data)}
-    personal = _personal(payload)
-    if personal is None:
-        return row, None
-    return row, {**key, "owner": payload.owner, "subject": payload.subject, "data": _dump(personal)}
-
-
-def _join_all(rows: Iterable[RowMapping]) -> list[Event]:
-    return [_join(row) for row in rows]
-
-
-def _join(row: RowMapping) -> Event:
-    kind = PAYLOAD_TYPES[row["kind"]]
-    data: dict[str, Any] = {**json.loads(row["data"]), **dict.fromkeys(kind.personal_fields())}
-    if row["personal"] is not None:
-        data |= json.loads(row["personal"])
-    payload: Payload = kind.model_validate(data)  # type: ignore[assignment]  # every type in the table is one of the union
-    return Event(row["seq"], row["at"], row["actor"], payload)
-
-
-def _deliberation(row: RowMapping) -> DeliberationRecord:
-    return DeliberationRecord(row["id"], parse_design(json.loads(row["design"])), row["created_at"], row["closed_at"])
-
-
-def _participant(row: RowMapping) -> ParticipantRecord:
-    personal: Mapping[str, Any] = json.loads(row["personal"]) if row["personal"] else {"name": None, "segments": {}}
-    return ParticipantRecord(
-        participant_id=row["id"],
-        deliberation_id=row["deliberation_id"],
-        joined_at=row["joined_at"],
-        name=personal["name"],
-        language=row["language"],
-        consent=json.loads(row["consent"]),
-        consent_version=row["consent_version"],
-        segments=personal["segments"],
-        answers=json.loads(row["answers"]),
-        mode=row["mode"],
-        cohort=row["cohort"],
-        simulated=row["simulated"],
-        room_id=row["room_id"],
-        withdrawn_at=row["withdrawn_at"],
-    )
-
-
-def _room(row: RowMapping, counts: tuple[int, ...]) -> RoomRecord:
-    return RoomRecord(
-        row["id"],
-        row["deliberation_id"],
-        row["number"],
-        row["round"],
-        row["practice"],
-        row["arm"],
-        row["opened_at"],
-        row["closed_at"],
-        row["last_seq"],
-        *counts,
-    )
-
-
-def _link(row: RowMapping) -> LinkRecord:
-    return LinkRecord(
-        row["id"],
-        row["role"],
-        row["deliberation_id"],
-        row["participant_id"],
-        row["issued_at"],
-        row["expires_at"],
-        row["revoked_at"],
-        row["seats"],
-        row["used"],
-    )
-
-
-def _erasure(target: str) -> Erasure:
-    what, _, id = target.partition(":")
-    kinds: dict[str, Literal["subject", "words", "name", "audio"]] = {
-        "subject": "subject",
-        "words": "words",
-        "name": "name",
-        "audio": "audio",
-    }
-    return Erasure(kinds[what], id)
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    with translated():
-        for path in paths:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        return [rows.room(row, tuple(counts.get((row["id"], kind), 0) for kind in counted)) for row in found]
 
 
 def _no_deliberation() -> NotFound:
