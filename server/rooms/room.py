@@ -21,8 +21,9 @@ import structlog
 
 from deliberation import agenda, turns
 from deliberation.command import Actor
-from deliberation.commands import Command, decide
+from deliberation.commands import Command
 from deliberation.consent import Erasure, erased, erasures_of
+from deliberation.decisions import decide
 from deliberation.errors import Conflict, ParleyError, Unavailable
 from deliberation.events import (
     AI,

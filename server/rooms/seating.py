@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from deliberation.commands import AnswerPoll, poll_answered
+from deliberation.commands import AnswerPoll
+from deliberation.decisions import poll_answered
 from deliberation.design import Design
 from deliberation.errors import Conflict, NotAllowed, NotFound, ParleyError
 from deliberation.events import (

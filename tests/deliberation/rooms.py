@@ -8,7 +8,8 @@ from typing import Any
 
 from deliberation import agenda, turns
 from deliberation.command import Actor
-from deliberation.commands import Command, decide
+from deliberation.commands import Command
+from deliberation.decisions import decide
 from deliberation.events import (
     SYSTEM,
     ConsentGiven,

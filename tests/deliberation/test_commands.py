@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from deliberation.command import Actor
 from deliberation.commands import (
-    MAX_STATEMENTS_EACH,
     AddStatement,
     AnswerHelp,
     AnswerIntervention,
@@ -38,8 +37,8 @@ from deliberation.commands import (
     StrikeUtterance,
     WithdrawConsent,
     WithdrawStatement,
-    decide,
 )
+from deliberation.decisions import MAX_STATEMENTS_EACH, decide
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError, TooMany
 from deliberation.events import (
     InterventionMade,

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from deliberation.command import Actor
-from deliberation.commands import decide
+from deliberation.decisions import decide
 from deliberation.design import parse_design
 from deliberation.errors import ParleyError, TooMany
 from deliberation.events import Payload

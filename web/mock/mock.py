@@ -19,7 +19,7 @@ from aiohttp import WSMsgType, web
 
 from deliberation import events as e
 from deliberation.command import Actor
-from deliberation.commands import decide
+from deliberation.decisions import decide
 from deliberation.design import parse_design
 from deliberation.errors import ParleyError
 from deliberation.room import fold
