@@ -20,8 +20,9 @@ from deliberation.events import (
     SafetyAsked,
     StatementAdded,
 )
+from deliberation.group_statement import running as searching
 from deliberation.state import RoomState
-from facilitator import classify, drafting, summary
+from facilitator import classify, drafting, group_statement, summary
 from facilitator.llm import LanguageModel
 from facilitator.moves import AskOthers, CallHuman, Move, Say
 from facilitator.policies import decide
@@ -91,6 +92,9 @@ class RoomFacilitator:
             drafted = any(s.origin == "ai" and s.stage_id == clock.stage_id for s in state.statements.values())
             if stage.kind == "statements" and not drafted:
                 jobs.append((f"statements:{clock.stage_id}", self._statements))
+            one = searching(state)
+            if one is not None and one.step in ("drafting", "revising"):
+                jobs.append((f"group:{clock.stage_id}:{one.step}", self._group_statement))
             if stage.kind == "closing" and state.summary is None:
                 jobs.append(("summary", self._summary))
             if self._model is not None and classify.is_due(state, self._clock()):
@@ -125,6 +129,25 @@ class RoomFacilitator:
             call_id=drafts.call.call_id if drafts.call else None,
         )
         return [*payloads, payload_of(card, state, self._new_id)]
+
+    async def _group_statement(self, state: RoomState) -> list[Payload]:
+        one = searching(state)
+        assert one is not None, "the job is made for a search that runs"
+        made = await group_statement.propose(state, one, self._model, self._new_id, self._clock)
+        now = searching(self._state or state)
+        if now is None or (now.stage_id, now.step) != (one.stage_id, one.step):
+            return [made.call] if made.call else []  # the group has moved on
+        if state.facilitation.mode == "off" or state.facilitation_paused:
+            return list(made.payloads)
+        how = "none" if not made.count else "fallback" if made.fallback else made.method
+        card = Say(
+            f"group.{how}",
+            "interface",
+            words={"count": made.count, "model": self._model.name if self._model else ""},
+            numbers={"candidates": float(made.count), "rejected": float(made.dropped)},
+            call_id=made.call.call_id if made.call else None,
+        )
+        return [*made.payloads, payload_of(card, state, self._new_id)]
 
     async def _summary(self, state: RoomState) -> list[Payload]:
         made = await summary.summarise(state, self._model, self._new_id, self._clock)

@@ -7,15 +7,17 @@ shown as the group's or somebody's view has passed it; what fails is dropped and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deliberation.agenda import majority
+from deliberation.payload import Sentence
 from deliberation.state import RoomState, Statement, Utterance
 from facilitator.text import contains_any, content_stems, fold_word, language_words, overlap, sentences, stem, tokens
 
 MIN_SUPPORT = 0.6  # share of a sentence's content words that its sources hold
 MIN_QUOTE_SUPPORT = 0.9  # the same for what stands in quotation marks
+MAX_SOURCES = 6  # citations of one sentence that are looked for
 MIN_SOURCE_SUPPORT = 0.2  # a source that holds less of the sentence is no source of it
 _QUOTE = re.compile(r"[“«\"]([^”»\"]*)[”»\"]")
 FIRST_PERSON = ("I", "I'm", "I'd", "I'll", "I've")
@@ -32,15 +34,36 @@ class Verdict:
     statements: tuple[str, ...] = ()
 
 
-def check(state: RoomState, text: str, utterances: Iterable[str], statements: Iterable[str], language: str) -> Verdict:
-    """Check one sentence against the utterances and statements it cites."""
+def cited(state: RoomState, text: str, critiques: Mapping[str, str]) -> Sentence | None:
+    """Return a sentence with the utterances, statements and critiques (id → text) that hold it best; None where they do not hold it."""
+    language = state.plan.language
+    claim = _content(text, language)
+    near = {key: _shared(claim, content_stems(words, language)) for key, words in critiques.items()}
+    said = {u.utterance_id: _shared(claim, content_stems(u.text, language)) for u in state.utterances.values() if u.usable}
+    voted = {s.statement_id: _shared(claim, content_stems(s.text, language)) for s in state.statements.values() if not s.withdrawn}
+    best = [sorted((k for k, v in by.items() if v >= MIN_SOURCE_SUPPORT), key=lambda k: -by[k])[:MAX_SOURCES] for by in (said, voted, near)]
+    verdict = check(state, text, best[0], best[1], language, [critiques[key] for key in best[2]])
+    if not verdict.holds:
+        return None
+    return Sentence(text=text, utterances=verdict.utterances, statements=verdict.statements, critiques=tuple(best[2]))
+
+
+def check(
+    state: RoomState,
+    text: str,
+    utterances: Iterable[str],
+    statements: Iterable[str],
+    language: str,
+    written: Sequence[str] = (),
+) -> Verdict:
+    """Check one sentence against the utterances and statements it cites, and other words that were `written`."""
     said = [u for key in dict.fromkeys(utterances) if (u := state.utterances.get(key)) is not None and u.usable]
     voted = [s for key in dict.fromkeys(statements) if (s := state.statements.get(key)) is not None and not s.withdrawn]
     claim = _content(text, language)
     said = [u for u in said if _shared(claim, content_stems(u.text, language)) >= MIN_SOURCE_SUPPORT]
-    if not said and not voted:
+    if not said and not voted and not written:
         return Verdict(False, "cites nothing that holds it")
-    sources = [*(u.text for u in said), *(s.text for s in voted)]
+    sources = [*(u.text for u in said), *(s.text for s in voted), *written]
     problem = (
         _unsupported(text, claim, sources, language)
         or _numbers(text, sources, said, voted)

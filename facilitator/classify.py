@@ -50,7 +50,7 @@ async def label(state: RoomState, model: LanguageModel, call_id: str, clock: Cal
         return None
     while sum(len(u.text) + 40 for u in said) > model.max_input_chars and len(said) > 1:
         said = said[1:]
-    prompt = prompts.load("content")
+    prompt = prompts.load("content", state.facilitation.prompts)
     data = {
         "question": state.plan.question,
         "stage": {"title": stage.title, "prompt": stage.prompt},

@@ -71,7 +71,7 @@ async def draft(
         return Drafts((), "extraction")
     if model is None or state.facilitation.mode != "model":
         return Drafts(tuple(extracted(state, count)), "extraction")
-    prompt = prompts.load("statements")
+    prompt = prompts.load("statements", state.facilitation.prompts)
     fitting = fit(state, said, model.max_input_chars)
     question = Question(
         purpose="statements",

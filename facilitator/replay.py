@@ -48,7 +48,7 @@ def replay(events: Iterable[Event]) -> Replayed:
 def _by_rule(payload: Payload) -> bool:
     """Tell whether a payload is a decision of the rules (a draft's card reports slow work and decides nothing)."""
     if isinstance(payload, InterventionMade):
-        return payload.by == "ai" and not payload.rule.startswith("drafted.")
+        return payload.by == "ai" and not payload.rule.startswith(("drafted.", "group."))
     return isinstance(payload, HelpCalled | SafetyAsked)
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deliberation.events import AiCalled, Sentence, SummaryProposed
+from deliberation.events import AiCalled, SummaryProposed
+from deliberation.payload import Sentence
 from deliberation.state import RoomState, Statement, Utterance
 from facilitator import prompts
 from facilitator.citations import check
@@ -77,7 +78,7 @@ async def summarise(
     if model is None or state.facilitation.mode != "model" or not said:
         points, dropped = extracted(state)
         return Summarised((*points, *votes), "extraction", dropped)
-    prompt = prompts.load("summary")
+    prompt = prompts.load("summary", state.facilitation.prompts)
     count = max(6, 2 * len(state.seated))
     question = Question(
         purpose="summary",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from deliberation.state import Intervention, RoomState
 from facilitator.floor import holder, newest_first
 
-UNBOUND = ("welcome", "stage", "time.", "late.", "safety.", "absence", "voted", "drafted.")
+UNBOUND = ("welcome", "stage", "time.", "late.", "safety.", "absence", "voted", "drafted.", "group.")
 
 
 def bound(rule: str) -> bool:

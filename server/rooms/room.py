@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from deliberation import agenda, turns
+from deliberation import agenda, group_statement, turns
 from deliberation.command import Actor
 from deliberation.commands import Command
 from deliberation.consent import Erasure, erased, erasures_of
@@ -289,6 +289,7 @@ class Room:
             (self.attendance.due(self.state, at), SYSTEM),
             (agenda.due(self.state, at), SYSTEM),
             (turns.due(self.state, at), SYSTEM),
+            (group_statement.due(self.state, at), SYSTEM),
             (self._rules(at), AI),
         ):
             if payloads:

@@ -1,4 +1,4 @@
-"""Group statement, cross-pollination, translation, and the steering audit."""
+"""Cross-pollination, translation, and the steering audit."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 
-from deliberation.errors import InvalidInput
 from deliberation.events import AI, MemberJoined, StatementAdded, VoteCast
-from facilitator import cross_pollination, group_statement, translation
+from facilitator import cross_pollination, translation
 from facilitator.audit import audit
-from facilitator.group_statement import Candidate
-from facilitator.llm import ModelFailure
 from tests.facilitator.models import ScriptedModel
 from tests.facilitator.rooms import START, Room
 from tests.facilitator.test_agent import LINES, facilitator, work
-
-A, B, C = (Candidate(letter, f"Text {letter}.") for letter in "abc")
-
 
 def still() -> float:
     return 0.0
@@ -34,74 +28,6 @@ def voted_room(**votes: str) -> Room:
         for seat, letter in enumerate(cast, 1):
             room.add(2, VoteCast(statement_id=text, participant_id=f"p{seat}", value=values[letter]))
     return room
-
-
-# -- group statement
-
-
-def test_the_schulze_winner_is_chosen_and_dissent_stands_beside_it() -> None:
-    rankings = {
-        "p1": (("a",), ("b",), ("c",)),
-        "p2": (("b",), ("a",), ("c",)),
-        "p3": (("b",), ("c",), ("a",)),
-        "p4": (("c",), ("a",), ("b",)),
-        "p5": (("b",), ("a",), ("c",)),
-    }
-    critiques = {"p1": "It forgets the buses.", "p2": "I like it.", "p4": "The shops are missing.", "p5": " "}
-    chosen = group_statement.choose([A, B, C], rankings, critiques)
-    assert (chosen.winner, chosen.ranked, chosen.first, chosen.last) == (B, 5, 3, 1)
-    assert [(d.participant_id, d.ranked_last) for d in chosen.dissent] == [("p4", True), ("p1", False)]
-
-
-def test_a_tie_goes_to_the_candidate_that_was_put_first() -> None:
-    chosen = group_statement.choose([B, A], {"p1": (("a",), ("b",)), "p2": (("b",), ("a",))})
-    assert chosen.winner == B
-
-
-def test_nobody_can_rank_what_is_not_an_option() -> None:
-    with pytest.raises(InvalidInput):
-        group_statement.choose([A], {"p1": (("z",),)})
-
-
-VIEWS = {"p1": "The centre should be closed to cars.", "p2": "Shops need deliveries in the morning."}
-
-
-async def test_candidates_come_from_everyones_views_and_inventions_are_rejected() -> None:
-    room = Room(2)
-    good = "The centre should be closed to cars, but shops need deliveries in the morning."
-    answer = json.dumps({"statements": [good, "The king must abdicate and pay a golden tribute.", good]})
-    model = ScriptedModel(answer)
-    made = await group_statement.candidates(room.state, VIEWS, model, room.new_id, still)
-    assert [c.text for c in made.candidates] == [good]
-    assert (made.method, made.rejected) == ("model", 1) and made.call is not None
-    sent = json.loads(model.asked[0].user)
-    assert [view["text"] for view in sent["views"]] == list(VIEWS.values())
-    assert "p1" not in model.asked[0].user
-
-
-async def test_a_revision_competes_with_what_it_revises() -> None:
-    room = Room(2)
-    before = Candidate("old", "The centre should be closed to cars.")
-    revised = "The centre should be closed to cars except for deliveries."
-    made = await group_statement.candidates(
-        room.state,
-        VIEWS,
-        ScriptedModel(json.dumps({"statements": [revised]})),
-        room.new_id,
-        still,
-        before=before,
-        critiques={"p2": "Except for deliveries!"},
-    )
-    assert [c.text for c in made.candidates] == [before.text, revised]
-
-
-@pytest.mark.parametrize("model", [None, ScriptedModel(ModelFailure("timeout"))])
-async def test_without_a_usable_model_candidates_come_from_the_votes(model: Any) -> None:
-    room = voted_room(buses_first="yyyy", close_the_centre="yyyn", nothing_at_all="nnny")
-    made = await group_statement.candidates(room.state, VIEWS, model, room.new_id, still)
-    assert made.method == "votes"
-    assert [c.text for c in made.candidates] == ["Buses first. Close the centre.", "Buses first."]
-    assert (made.call is None) is (model is None)
 
 
 # -- cross-pollination
