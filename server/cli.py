@@ -9,11 +9,13 @@ import argparse
 import asyncio
 import errno
 import json
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from deliberation.errors import InvalidInput, ParleyError
 from server import logs
@@ -334,14 +336,20 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> int:
 
     target: Path = arguments.output or Path(f"{arguments.id}.zip")
 
-    async def export() -> bytes:
+    async def export(out: IO[bytes]) -> None:
         store = await Store.open(database_url(settings), settings.data_dir / "audio")
         try:
-            return await export_deliberation(store, arguments.id)
+            await export_deliberation(store, arguments.id, out)
         finally:
             await store.close()
 
-    target.write_bytes(asyncio.run(export()))
+    with tempfile.NamedTemporaryFile(dir=target.absolute().parent, suffix=".part", delete=False) as part:
+        try:
+            asyncio.run(export(part))
+        except BaseException:
+            os.unlink(part.name)
+            raise
+    os.replace(part.name, target)
     print(f"Written to {target}.")
     return 0
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import tempfile
+from typing import IO
+
 from aiohttp import web
 
-from deliberation.errors import InvalidInput, NotFound
+from deliberation.errors import Conflict, InvalidInput, NotFound
 from deliberation.view import room_view
 from server.http.auth import Link
-from server.http.keys import STORE
+from server.http.keys import EXPORTS, SETTINGS, STORE
 from server.http.models import ReviewRoom, RoomInfo
 from server.storage import formats
 from server.storage.export import export_deliberation
 from server.storage.released import Released, release
 
+CHUNK_BYTES = 256 * 1024
+STALLED_SECONDS = 60.0
 
 async def list_rooms(request: web.Request, link: Link) -> web.Response:
     """List a deliberation's rooms."""
@@ -101,13 +108,40 @@ async def audio(request: web.Request, link: Link) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 
-async def export(request: web.Request, link: Link) -> web.Response:
-    """Give everything about a deliberation as a zip."""
+async def export(request: web.Request, link: Link) -> web.StreamResponse:
+    """Give everything about a deliberation as a zip, one at a time per deliberation.
+
+    It is made in a file without a name, which is gone as soon as it has been sent, or the client has. Raises `Conflict("export_running")`.
+    """
     deliberation_id = request.match_info["id"]
-    data = await export_deliberation(request.app[STORE], deliberation_id)
-    return web.Response(
-        body=data, content_type="application/zip", headers=_named(f"{deliberation_id}.zip")
-    )
+    settings, busy = request.app[SETTINGS], request.app[EXPORTS]
+    if deliberation_id in busy:
+        raise Conflict("export_running", "An export of this deliberation is being made already.", "Try again in a moment.")
+    busy.add(deliberation_id)
+    try:
+        with tempfile.TemporaryFile(dir=settings.data_dir) as file:
+            await export_deliberation(request.app[STORE], deliberation_id, file)
+            return await _sent(request, file, f"{deliberation_id}.zip")
+    finally:
+        busy.discard(deliberation_id)
+
+
+async def _sent(request: web.Request, file: IO[bytes], name: str) -> web.StreamResponse:
+    """Send a whole file; a client that takes nothing for `STALLED_SECONDS` is let go."""
+    response = web.StreamResponse(headers=_named(name))
+    response.content_type = "application/zip"
+    response.content_length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    await response.prepare(request)
+    try:
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            async with asyncio.timeout(STALLED_SECONDS):
+                await response.write(chunk)
+        await response.write_eof()
+    except (ConnectionError, TimeoutError):
+        if request.transport is not None:
+            request.transport.abort()
+    return response
 
 
 async def _room(request: web.Request) -> Released:

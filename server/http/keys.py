@@ -39,3 +39,4 @@ CLOCK: web.AppKey[Callable[[], float]] = web.AppKey("clock")  # Unix seconds
 PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)  # without a slash at the end
 WEB_DIR: web.AppKey[Path] = web.AppKey("web_dir", Path)  # the built client
 READY: web.AppKey[Callable[[], dict[str, str]]] = web.AppKey("ready")  # other parts that are not ready: name → why
+EXPORTS: web.AppKey[set[str]] = web.AppKey("exports", set)  # deliberations whose export is being made or sent

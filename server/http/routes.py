@@ -15,7 +15,7 @@ from aiohttp import web
 from deliberation.errors import NotAllowed, NotFound
 from server.http import api, downloads, outcomes, pages
 from server.http.auth import Link, bearer
-from server.http.keys import AUTH, OUTCOMES, STORE
+from server.http.keys import AUTH, EXPORTS, OUTCOMES, STORE
 from server.outcomes import OutcomeBook
 from server.signalling.session import websocket
 from server.storage.records import LinkRole
@@ -137,6 +137,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
 def setup_routes(app: web.Application) -> None:
     """Add all routes."""
     app[OUTCOMES] = OutcomeBook(app[STORE])
+    app[EXPORTS] = set()
     for route in ROUTES:
         handler = route.handler if isinstance(route, Public) else guarded(route)
         app.router.add_route(route.method, route.path, handler, name=route.name)

@@ -6,11 +6,11 @@ Made from released rooms only (`released`), so that the mode holds by constructi
 from __future__ import annotations
 
 import asyncio
-import io
+import contextlib
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -74,67 +74,87 @@ FILES: Mapping[str, str] = {
 }
 
 
-async def export_deliberation(store: Store, deliberation_id: str) -> bytes:
-    """Return the zip of a deliberation's rooms.
+async def export_deliberation(store: Store, deliberation_id: str, out: IO[bytes]) -> None:
+    """Write the zip of a deliberation's rooms to `out`, a file that can be sought in; one room at a time is in memory.
 
     Rooms that the mode does not show yet (see `privacy.reviewable`) and practice rooms are left out. Raises `NotFound`, and
     `Conflict("nothing_to_export")` where no room is left.
     """
     deliberation = await store.deliberation(deliberation_id)
     names = await names_of(store, deliberation_id)
-    rooms: list[Released] = []
-    running = 0
-    for record in await store.rooms(deliberation_id):
-        if record.practice:
-            continue
-        try:
-            rooms.append(await release(store, record.room_id, names))
-        except Conflict:
-            running += 1
-    if not rooms:
-        raise Conflict("nothing_to_export", "No room of this deliberation can be exported yet.")
-    return await asyncio.to_thread(_zip, deliberation, rooms, running, names)
+    archive = _Archive(out)
+    try:
+        for record in await store.rooms(deliberation_id):
+            if record.practice:
+                continue
+            try:
+                room = await release(store, record.room_id, names)
+            except Conflict:
+                archive.running += 1
+                continue
+            await asyncio.to_thread(archive.add, room)
+        if not archive.modes:
+            raise Conflict("nothing_to_export", "No room of this deliberation can be exported yet.")
+        await asyncio.to_thread(archive.finish, deliberation, names)
+    finally:
+        archive.close()
 
 
-def _zip(
-    deliberation: DeliberationRecord, rooms: Sequence[Released], running: int, names: Mapping[str, str | None]
-) -> bytes:
-    mode = max((room.mode for room in rooms), key=MODES.index)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("README.md", readme(deliberation, rooms, running))
-        archive.writestr("design.yaml", _design_yaml(deliberation, mode, names))
-        for name, rows in formats.ROWS.items():
-            if name != "transcript.csv":
-                archive.writestr(name, formats.table(name, (row for room in rooms for row in rows(room))))
-        archive.writestr("flagged-names.csv", flagged_csv(rooms))
-        for room in rooms:
-            folder = f"rooms/room-{room.record.number}"
-            for form in ("json", "csv", "vtt", "srt", "txt"):
-                archive.writestr(f"{folder}/transcript.{form}", formats.transcript(room, form)[0])
-            archive.writestr(f"{folder}/events.jsonl", formats.events_jsonl(room))
-            archive.writestr(f"{folder}/ledger.jsonl", formats.ledger_jsonl(room))
-            archive.writestr(f"{folder}/summary.json", formats.summary_json(room))
-            if files := room.audio_files():
-                about = json.dumps([file.model_dump() for file in files], indent=1)
-                archive.writestr(f"{folder}/audio.json", about + "\n")
-                for file in files:
-                    archive.write(room.audio[file.file], f"{folder}/audio/{file.file}", zipfile.ZIP_STORED)
-    return out.getvalue()
+class _Archive:
+    """The zip as it grows: a room's own files at once, the rows of the common tables until the end."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED)
+        self._rows: dict[str, list[Sequence[object]]] = {name: [] for name in formats.ROWS if name != "transcript.csv"}
+        self._flagged: list[str] = []
+        self.modes: list[Mode] = []  # one for each room
+        self.running = 0
+
+    def add(self, room: Released) -> None:
+        """Write a room's files."""
+        self.modes.append(room.mode)
+        for name, rows in self._rows.items():
+            rows += formats.ROWS[name](room)
+        self._flagged += flagged_rows(room)
+        folder = f"rooms/room-{room.record.number}"
+        for form in ("json", "csv", "vtt", "srt", "txt"):
+            self._zip.writestr(f"{folder}/transcript.{form}", formats.transcript(room, form)[0])
+        self._zip.writestr(f"{folder}/events.jsonl", formats.events_jsonl(room))
+        self._zip.writestr(f"{folder}/ledger.jsonl", formats.ledger_jsonl(room))
+        self._zip.writestr(f"{folder}/summary.json", formats.summary_json(room))
+        if files := room.audio_files():
+            about = json.dumps([file.model_dump() for file in files], indent=1)
+            self._zip.writestr(f"{folder}/audio.json", about + "\n")
+            for file in files:
+                self._zip.write(room.audio[file.file], f"{folder}/audio/{file.file}", zipfile.ZIP_STORED)
+
+    def finish(self, deliberation: DeliberationRecord, names: Mapping[str, str | None]) -> None:
+        """Write what is about all rooms, and the archive's end."""
+        strictest = max(self.modes, key=MODES.index)
+        self._zip.writestr("README.md", readme(deliberation, self.modes, self.running))
+        self._zip.writestr("design.yaml", _design_yaml(deliberation, strictest, names))
+        for name, rows in self._rows.items():
+            self._zip.writestr(name, formats.table(name, rows))
+        self._zip.writestr("flagged-names.csv", ",".join(FLAGGED) + "\r\n" + "".join(self._flagged))
+        self._zip.close()
+
+    def close(self) -> None:
+        """Let go of an archive, finished or not."""
+        with contextlib.suppress(ValueError):  # where this was cancelled a thread may still be writing to it
+            self._zip.close()
 
 
-def flagged_csv(rooms: Sequence[Released]) -> str:
-    """Return the words that may be names, as CSV."""
-    rows = [f"{room.record.number},{flag.utterance_id},{flag.word}\r\n" for room in rooms for flag in room.flags()]
-    return ",".join(FLAGGED) + "\r\n" + "".join(rows)
+def flagged_rows(room: Released) -> list[str]:
+    """Return a room's words that may be names, as rows of CSV."""
+    return [f"{room.record.number},{flag.utterance_id},{flag.word}\r\n" for flag in room.flags()]
 
 
-def readme(deliberation: DeliberationRecord, rooms: Sequence[Released], running: int) -> str:
-    """Return the data dictionary: every file, every column, and what the mode means."""
-    modes = sorted({room.mode for room in rooms}, key=MODES.index)
+def readme(deliberation: DeliberationRecord, of_rooms: Sequence[Mode], running: int) -> str:
+    """Return the data dictionary: every file, every column, and what the mode means. `of_rooms` has one mode for each room."""
+    modes = sorted(set(of_rooms), key=MODES.index)
     parts = [
         "# What is in this export\n",
-        f"{len(rooms)} room(s) of the deliberation `{deliberation.deliberation_id}`."
+        f"{len(of_rooms)} room(s) of the deliberation `{deliberation.deliberation_id}`."
         + (f" {running} more are still running and not included." if running else "")
         + " Practice rooms are never included.\n",
         "## Privacy\n",

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from deliberation.design import parse_design
+from server.http import downloads, keys
 from server.http.api import model_is_outside
+from server.storage.store import Store
 from tests.server.http.conftest import START, Site, settings_for
 
 JOIN = {"name": "  Ada  Lovelace ", "consent": {"take_part": True, "quote": True}, "consent_version": "1"}
@@ -186,6 +190,28 @@ async def test_downloads_have_file_names(site: Site) -> None:
     assert response.headers["Content-Disposition"] == 'attachment; filename="room-1-transcript.srt"'
     zipped = await site.call("GET", "/api/deliberations/trial/export", "researcher")
     assert (zipped.content_type, (await zipped.read())[:2]) == ("application/zip", b"PK")
+
+
+async def test_one_export_at_a_time_and_a_client_that_goes_away_leaves_nothing_behind(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> list[str]:
+        return sorted(path.name for path in site.settings.data_dir.iterdir())
+
+    async def large(_store: Store, _id: str, out: IO[bytes]) -> None:
+        out.write(os.urandom(32_000_000))  # more than the buffers of a connection hold
+
+    before = files()
+    monkeypatch.setattr(downloads, "export_deliberation", large)
+    leaving = await site.call("GET", "/api/deliberations/trial/export", "researcher")
+    await leaving.content.read(1)
+    assert await code_of(await site.call("GET", "/api/deliberations/trial/export", "researcher")) == "export_running"
+    leaving.close()
+    async with asyncio.timeout(10):
+        while site.client.app[keys.EXPORTS]:
+            await asyncio.sleep(0)
+    again = await site.call("GET", "/api/deliberations/trial/export", "researcher")
+    assert len(await again.read()) == 32_000_000 and files() == before
 
 
 async def test_health_says_what_is_amiss(site: Site) -> None:
