@@ -35,6 +35,7 @@ class Carried:
             text=self.statement.text,
             origin="carried",
             source_room=self.source_room,
+            source_statement=self.statement.statement_id,
         )
 
 

@@ -91,6 +91,12 @@ def content_stems(text: str, language: str) -> frozenset[str]:
     return frozenset(s for s in stems if s not in stop)
 
 
+def content_words(text: str, language: str) -> frozenset[str]:
+    """Return a text's content words as they are written, folded: without stop words and single letters."""
+    stop = _stop(language)
+    return frozenset(word for token in tokens(text) if len(word := fold_word(token)) > 1 and word not in stop)
+
+
 def overlap(some: frozenset[str], others: frozenset[str]) -> float:
     """Return the Jaccard similarity of two sets of stems, 0..1."""
     either = len(some | others)

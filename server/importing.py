@@ -146,7 +146,7 @@ async def import_into(
     if not imported.utterances:
         raise InvalidInput("no_speech", f"No speech was found in {file.name}; nothing was imported.")
     began = round(now() - max(imported.seconds, imported.utterances[-1].ended_at), 3)  # as exact as what is shifted by it
-    number = 1 + len([room for room in await store.rooms(design.id) if not room.practice])
+    number = 1 + len([room for room in await store.rooms(design.id) if room.meeting])
     room_id = new_id()
     log = await meeting_log(room_id, number, design, people, imported, began, model)
     await store.append(room_id, 1, log.events)

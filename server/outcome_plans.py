@@ -12,28 +12,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from deliberation.design import Design
+from deliberation.design import Design, Stage
 from deliberation.outcomes.disclosure import MINIMUM, public
 from deliberation.outcomes.record import Record
 from deliberation.outcomes.result import Result
+from deliberation.survey import settings
 
 SLATE_SEATS = 5
 READ_VOTES = frozenset(("opinion-groups", "bridging", "agreement", "slate"))
 """Methods without a result while nobody has voted."""
+NOBODY = "Nobody has voted yet."
 
-BY_STAGE: Mapping[str, str] = {}
+BY_STAGE: Mapping[str, str] = {"ballot": "ballots"}
 """Kinds of stage whose method is computed even where the design does not name it."""
 
 
-def plan(design: Design, record: Record, voters: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each method to compute with the parameters that the design implies; all others are the method's own defaults."""
+def plan(design: Design, record: Record, voters: int) -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """Yield each method to compute with the parameters that the design implies, all others being its own defaults; or with why it is not."""
     by_stage = [BY_STAGE[stage.kind] for stage in design.agenda if stage.kind in BY_STAGE]
-    for method in dict.fromkeys([*design.outcome_methods, *by_stage, *(["change"] if design.poll else [])]):
+    cohorts = len({person.cohort for person in record.participants}) > 1
+    credited = any(item.kind == "outcome" for item in record.items)
+    always = [("change", bool(design.poll)), ("cohorts", cohorts), ("credit", credited)]
+    for method in dict.fromkeys([*design.outcome_methods, *by_stage, *(name for name, due in always if due)]):
         for parameters in PARAMETERS.get(method, _defaults)(design, record, voters):
-            yield method, parameters
+            yield method, NOBODY if method in READ_VOTES and not voters else parameters
 
 
-def _defaults(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any]]:
+def _defaults(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any] | str]:
     return [{}]
 
 
@@ -56,12 +61,37 @@ def _slate(design: Design, record: Record, voters: int) -> Sequence[dict[str, An
     return [{"size": max(1, min(SLATE_SEATS, voters // MINIMUM))}]
 
 
-PARAMETERS: Mapping[str, Callable[[Design, Record, int], Sequence[dict[str, Any]]]] = {
+def _ballots(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any] | str]:
+    """Each ballot stage is counted by its own rule over what stood on every group's paper; without one, ballots are read off the votes."""
+    stages = [stage for stage in design.agenda if stage.kind == "ballot"]
+    if not stages:
+        return [{}] if voters else [NOBODY]
+    return [_ballot(stage, record) for stage in stages]
+
+
+def _ballot(stage: Stage, record: Record) -> dict[str, Any] | str:
+    if not any(ballot.paper == stage.id for ballot in record.ballots):
+        return NOBODY
+    options = [item.id for item in record.items if stage.id in item.attributes.get("papers", "").split()]
+    if len(options) < 2:
+        return "The groups had no two options in common to choose between."
+    return {"rule": stage.ballot.rule, "seats": stage.ballot.seats, "power": "given", "paper": stage.id, "options": options}
+
+
+def _cohorts(design: Design, record: Record, voters: int) -> Sequence[dict[str, Any] | str]:
+    """A survey's own thresholds say what is vague, and how fast what is shown of its answers may move."""
+    survey = settings(design)
+    return [{"vague_words": survey.vague_words, "min_responders": survey.min_responders, "max_change": survey.max_change}]
+
+
+PARAMETERS: Mapping[str, Callable[[Design, Record, int], Sequence[dict[str, Any] | str]]] = {
     "opinion-groups": _opinion_groups,
     "agreement": _agreement,
     "slate": _slate,
+    "cohorts": _cohorts,
+    "ballots": _ballots,
 }
-"""By method: the parameters of each of its computations (of a design, the record, and the number of people who voted)."""
+"""By method: the parameters of each of its computations, or why there is none (of a design, the record, and the number of people who voted)."""
 
 
 def figures_for_everybody(result: Result) -> dict[str, Any]:
@@ -77,7 +107,20 @@ def _lists_of_statements(shown: dict[str, Any]) -> dict[str, Any]:
     return {**shown, "consensus": consensus, "next_agenda": [entry for entry in shown["next_agenda"] if entry["item"] in told]}
 
 
-ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"opinion-groups": _lists_of_statements}
+def _credit(shown: dict[str, Any]) -> dict[str, Any]:
+    """Of an outcome's credit everybody sees how many people it belongs to, never whose share is which."""
+    outcomes = []
+    for one in shown["outcomes"]:
+        if not one.get("suppressed"):
+            own = [share for share in one["shares"] if share["author"]]
+            through = sum(len(share["through"]) for share in own)
+            credited = round(sum(share["credit"] for share in own), 6)
+            one = {"outcome": one["outcome"], "people": one["people"], "credited": credited, "contributions": through}
+        outcomes.append(one)
+    return {"outcomes": outcomes}
+
+
+ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"credit": _credit, "opinion-groups": _lists_of_statements}
 """By method: what has to go from its figures after `disclosure.public`."""
 
 

@@ -27,9 +27,11 @@ from deliberation.outcomes.gather import Gathered, RoomLog, gather
 from deliberation.outcomes.result import Result
 from deliberation.privacy import redact
 from deliberation.state import RoomState
+from deliberation.survey import counted
+from facilitator.text import content_words
 from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
-from server.outcome_plans import READ_VOTES, figures_for_everybody, plan, title_of
+from server.outcome_plans import figures_for_everybody, plan, title_of
 from server.storage.records import DeliberationRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
 from server.storage.store import Store
@@ -38,6 +40,7 @@ log = structlog.get_logger()
 
 KEPT_SECONDS = 3600  # what retention erases is gone from here as soon
 KEPT = 16  # deliberations whose outcomes stay in memory; the one asked for longest ago goes first
+DERIVED = ("contribution", "response", "sentence", "outcome")  # items that credit needs, and no page lists
 Version = tuple[object, ...]
 
 
@@ -71,16 +74,21 @@ class OutcomeBook:
         """Return the outcome of the rooms that are over. Raises `NotFound`."""
         deliberation = await self._store.deliberation(deliberation_id)
         async with self._busy.setdefault(deliberation_id, asyncio.Lock()):
-            rooms = tuple(room for room in await self._store.rooms(deliberation_id) if not room.practice)
+            every = await self._store.rooms(deliberation_id)
+            rooms = tuple(room for room in every if room.meeting)
             people = tuple(p for p in await self._store.participants(deliberation_id) if not p.simulated)
-            over = [room for room in rooms if room.closed_at is not None]
+            over = [room for room in every if not room.practice and (room.survey or room.closed_at is not None)]
             version: Version = (
-                deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in rooms if r.closed_at is not None), len(rooms),
+                deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in over), len(rooms),
                 int(now() // KEPT_SECONDS), len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
             )  # fmt: skip
             kept = self._kept.get(deliberation_id)
             if kept is None or kept.version != version:
-                logs = [await self._store.events(room.room_id) for room in over]
+                logs = []
+                for room in over:
+                    events = await self._store.events(room.room_id)
+                    whole = room.closed_at is not None
+                    logs.append(events if whole else await asyncio.to_thread(counted, events, deliberation.design))
                 key = (await self._store.secret(PRIVACY_KEY)).encode()
                 kept = await asyncio.to_thread(_compute, version, deliberation, rooms, people, logs, key)
                 self._kept[deliberation_id] = kept
@@ -103,15 +111,16 @@ def _compute(
     withdrawn = {p.participant_id for p in people if p.withdrawn_at is not None} if erased else set()
     mode = design.privacy.mode
     gathered = gather(
-        [RoomLog(events, redact(events, mode, key=key, names=names)) for events in logs], mode, key=key, withdrawn=withdrawn
-    )
+        [RoomLog(events, redact(events, mode, key=key, names=names)) for events in logs if events],
+        mode, key=key, withdrawn=withdrawn, words_of=content_words,
+    )  # fmt: skip
     matrix = gathered.record.matrix()
     voters = int((matrix.votes_per_person() > 0).sum())
     results, refused = [], {}
     for method, parameters in plan(design, gathered.record, voters):
         try:
-            if not voters and method in READ_VOTES:
-                refused[method] = "Nobody has voted yet."
+            if isinstance(parameters, str):
+                refused[method] = parameters
                 continue
             results.append(registry.compute(method, gathered.record, parameters))
         except ParleyError as error:
@@ -140,7 +149,7 @@ def view(found: Computed, *, full: bool) -> Outcomes:
         items=tuple(
             OutcomeItem(
                 id=item.id,
-                kind="question" if item.kind == "question" else "statement",
+                kind=item.kind if item.kind in ("question", "option") else "statement",
                 text=item.text,
                 origin=item.attributes.get("origin", ""),
                 rooms=tuple(int(n) for n in item.attributes.get("rooms", "").split()),
@@ -155,6 +164,7 @@ def view(found: Computed, *, full: bool) -> Outcomes:
                 ),
             )
             for item in record.items
+            if item.kind not in DERIVED
         ),
         results=tuple(
             OutcomeResult(
@@ -206,8 +216,8 @@ def process_card(found: Computed) -> report.ProcessCard:
 
 def run_report(found: Computed) -> report.RunReport:
     """Return what happened when it ran."""
-    rooms = found.gathered.rooms
-    seated = {person for room in rooms for person in room.members}
+    rooms = [room for room in found.gathered.rooms if room.number]  # a survey is no room
+    seated = {person for room in found.gathered.rooms for person in room.members}
     last: dict[str, RoomState] = {}
     for room in sorted(rooms, key=lambda r: r.opened_at):
         last |= dict.fromkeys(room.members, room)

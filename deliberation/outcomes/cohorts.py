@@ -47,10 +47,11 @@ class CohortVotes:
 
 @dataclass(frozen=True, slots=True)
 class LinkedStatement:
-    """One statement over all cohorts that judged it."""
+    """One statement over all cohorts that judged it; `said_in` are the cohorts whose words it rests on, whether they voted or not."""
 
     item: str
     by_cohort: tuple[CohortVotes, ...]
+    said_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,13 @@ def cross_cohort(record: Record, settings: Settings = Settings()) -> CrossCohort
     values: dict[tuple[str, str], list[float]] = {}
     for (person, statement), value in latest.items():
         values.setdefault((statement, cohort_of[person]), []).append(value)
+    said_in: dict[str, set[str]] = {}
+    for item in statements:
+        said_in.setdefault(canonical[item.id], set()).update(filter(None, item.attributes.get("cohorts", "").split("; ")))
     linked = [
         LinkedStatement(statement, tuple(
             _cohort_votes(name, values[statement, name], settings) for name in names if (statement, name) in values
-        ))
+        ), tuple(sorted(said_in.get(statement, ()))))
         for statement in sorted(set(canonical.values()))
     ]
     common = tuple(s.item for s in linked if len(_able(s)) >= 2 and all(v.holds for v in _able(s)))

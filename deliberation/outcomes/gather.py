@@ -1,9 +1,9 @@
 """From rooms' logs to the common record: who voted what on which statement, over all groups and rounds.
 
-Owns three decisions. Statements with the same words are one item, whichever groups saw them, so that a seed statement and one carried to
+Owns four decisions. Statements with the same words are one item, whichever groups saw them, so that a seed statement and one carried to
 other groups are counted as one. People keep one pseudonym over all rounds (under the Chatham House Rule one for their votes and another
 for their polls, without segments and without the votes' own times). Whoever withdrew from a deliberation that erases takes their votes
-along. Texts come from the logs as they may leave the rooms (`privacy.redact`), never from the stored ones. Pure; called by the server,
+along. Of a ballot stage only options that stood on every group's paper count, since nobody could choose the others everywhere. Texts come from the logs as they may leave the rooms (`privacy.redact`), never from the stored ones. Pure; called by the server,
 and the record is what researchers download: every figure can be computed again from it alone.
 """
 
@@ -12,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from deliberation import balloting
 from deliberation.events import Event, StatementAdded, UtteranceFinal
+from deliberation.outcomes import contributions
 from deliberation.outcomes.disclosure import OTHER, coarsen
 from deliberation.outcomes.record import Ballot, Consent, Item, Judgement, Mode, Participant, Record, content_hash
 from deliberation.privacy import Mode as PrivacyMode
@@ -56,13 +58,22 @@ class Gathered:
     people: int
 
 
-def gather(rooms: Sequence[RoomLog], mode: PrivacyMode, *, key: bytes, withdrawn: Set[str] = frozenset()) -> Gathered:
+def no_words(text: str, language: str) -> Collection[str]:
+    """Find no theme in any answer."""
+    return ()
+
+
+def gather(
+    rooms: Sequence[RoomLog], mode: PrivacyMode, *, key: bytes, withdrawn: Set[str] = frozenset(),
+    words_of: Callable[[str, str], Collection[str]] = no_words,
+) -> Gathered:
     """Make the record of rooms that are over.
 
-    `key` is secret and makes the pseudonyms; `withdrawn` are the participants whose votes and answers are to be left out.
-    """
+    `key` is secret and makes the pseudonyms; `withdrawn` are the participants whose votes and answers are to be left out. `words_of`
+    gives a written answer's content words (of its text and language), from which themes are made.
+    """  # fmt: skip
     opened = sorted(((fold_all(log.stored), fold_all(log.released), log) for log in rooms), key=lambda one: (one[0].opened_at, one[0].room_id))
-    gathering = _Gathering(mode, key, withdrawn)
+    gathering = _Gathering(mode, key, withdrawn, words_of)
     for state, released, log in opened:
         gathering.room(state, released, log)
     return gathering.done([state for state, _, _ in opened], [released for _, released, _ in opened])
@@ -71,7 +82,11 @@ def gather(rooms: Sequence[RoomLog], mode: PrivacyMode, *, key: bytes, withdrawn
 class _Gathering:
     """Collects room by room. Items are numbered in the order in which they were first put to anybody, so numbers stay as rooms are added."""
 
-    def __init__(self, mode: PrivacyMode, key: bytes, withdrawn: Set[str]) -> None:
+    def __init__(
+        self, mode: PrivacyMode, key: bytes, withdrawn: Set[str], words_of: Callable[[str, str], Collection[str]]
+    ) -> None:
+        self._words_of = words_of
+        self._from: dict[str, tuple[Mode, str]] = {}  # participant → mode and cohort
         self._strict = mode == "chatham-house"
         self._mode, self._key, self._withdrawn = mode, key, withdrawn
         self._numbers: dict[str, str] = {}  # a text's hash (or the id of one that was erased) → item id
@@ -80,6 +95,8 @@ class _Gathering:
         self._judgements: list[Judgement] = []
         self._consents: dict[tuple[str, str], Consent] = {}
         self._quotes: dict[str, dict[str, Quote]] = {}
+        self._papers: dict[str, set[str]] = {}  # by ballot stage: the items that stood on every paper so far
+        self._ballots: dict[tuple[str, str], Ballot] = {}  # by stage and pseudonym
         self._taking_part: set[str] = set()
 
     def room(self, state: RoomState, released: RoomState, log: RoomLog) -> None:
@@ -88,6 +105,7 @@ class _Gathering:
             if member.participant_id in self._withdrawn:
                 continue
             self._taking_part.add(member.participant_id)
+            self._from[member.participant_id] = _MODES.get(member.mode, "online"), member.cohort
             if self._strict:
                 continue
             who = self._pseudonym(member.participant_id)
@@ -101,22 +119,52 @@ class _Gathering:
                     self._consents[who, scope] = replace(held, withdrawn_at=held.withdrawn_at or round(state.at, 3))
         items = self._statements(state, released, log)
         self._votes(state, log, items)
+        self._cast(state, released, items)
         self._answers(state, released, log)
+        self._contributions(state, released, log, items)
 
     def done(self, states: Sequence[RoomState], released: Sequence[RoomState]) -> Gathered:
         """Return what was collected, with segments coarsened that would single somebody out."""
         record = Record(
-            participants=_blurred(tuple(self._people.values())),
-            items=tuple(self._items.values()),
+            participants=_blurred(tuple(self._people.values()), strict=self._strict),
+            items=tuple(self._with_papers(item) for item in self._all_items()),
             judgements=tuple(sorted(self._judgements, key=lambda j: (j.at, j.participant, j.item))),
             consents=tuple(self._consents.values()),
         )
         quotes = {item: tuple(found.values()) for item, found in self._quotes.items()}
-        return Gathered(replace(record, ballots=ballots_of(record)), quotes, tuple(states), tuple(released), len(self._taking_part))
+        cast = tuple(self._on_shared_paper(ballot) for _, ballot in sorted(self._ballots.items()))
+        return Gathered(replace(record, ballots=(*ballots_of(record), *cast)), quotes, tuple(states), tuple(released), len(self._taking_part))
+
+    def _all_items(self) -> list[Item]:
+        """Return the items, answers with their themes, and last the outcome of all rooms."""
+        found = contributions.with_themes(tuple(self._items.values()), self._words_of)
+        licence = next((item.licence for item in found if item.licence), "")
+        made = contributions.outcome(found, self._judgements, licence)
+        return [*found, made] if made else found
+
+    def _contributions(self, state: RoomState, released: RoomState, log: RoomLog, items: Mapping[str, str]) -> None:
+        """Add what the room's statements, summary and (in a survey) answers rest on."""
+        spoken = {own.utterance_id: shown.utterance_id for own, shown in _pairs(log, UtteranceFinal)}
+
+        def label(utterance_id: str) -> str | None:
+            speaker = state.utterances[utterance_id].participant_id
+            return f"r{state.number}.{spoken[utterance_id]}" if utterance_id in spoken and speaker not in self._withdrawn else None
+
+        def author(participant_id: str) -> str:
+            return "" if self._strict else self._pseudonym(participant_id)
+
+        def words(kind: str, id: str) -> str:
+            if kind == "utterance":
+                return released.utterances[spoken[id]].text
+            sentences = released.summary.sentences if released.summary else ()
+            return sentences[int(id)].text if int(id) < len(sentences) else ""
+
+        for item in contributions.of_room(state, label, items, author, words, whole_seconds=self._strict):
+            self._items[item.id] = item
 
     def _pseudonym(self, participant_id: str, world: str = "votes") -> str:
         name = f"{world if self._strict else 'person'}\0{participant_id}"
-        prefix = {"votes": "v", "polls": "q"}[world] if self._strict else "p"
+        prefix = {"votes": "v", "polls": "q", "ballots": "b"}[world] if self._strict else "p"
         return f"{prefix}-{hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:10]}"
 
     def _statements(self, state: RoomState, released: RoomState, log: RoomLog) -> dict[str, str]:
@@ -131,18 +179,28 @@ class _Gathering:
             if statement.withdrawn or not statement.text:
                 continue
             found[own.statement_id] = item
-            sources = tuple(f"r{state.number}.{spoken[u]}" for u in own.supports if u in spoken)
+            rests_on = [u for u in own.supports if u in spoken and state.utterances[u].usable]
+            sources = tuple(f"r{state.number}.{spoken[u]}" for u in rests_on)
+            voices = {self._from[p][1] for u in rests_on if (p := state.utterances[u].participant_id) in self._from}
+            member = state.members.get(own.participant_id or "")
+            voices |= {self._from[member.participant_id][1]} if member and member.participant_id in self._from else set()
             known = self._items.get(item)
             if known is None:
                 author = own.participant_id if not self._strict else None
                 self._items[item] = Item(
                     item, text=shown.text or "", author=self._pseudonym(author) if author else "", sources=sources,
                     at=round(statement.at, 0 if self._strict else 3),
-                    attributes={"origin": own.origin, "rooms": str(state.number), "rounds": str(state.round)},
+                    licence=state.plan.consent.licence,
+                    scopes=tuple(s for s, given in member.consent.items() if given) if member and not self._strict else (),
+                    expires=float(round((state.closed_at or state.at) + state.plan.privacy.retention_days * contributions.DAY_SECONDS)),
+                    attributes={
+                        "origin": own.origin, "rooms": str(state.number), "rounds": str(state.round), "cohorts": "; ".join(sorted(voices)),
+                    },
                 )
             else:
                 kept = dict(known.attributes)
                 kept["rooms"] = f"{kept['rooms']} {state.number}"
+                kept["cohorts"] = "; ".join(sorted({*filter(None, kept["cohorts"].split("; ")), *voices}))
                 kept["rounds"] = " ".join(dict.fromkeys([*kept["rounds"].split(), str(state.round)]))
                 self._items[item] = replace(known, sources=tuple(dict.fromkeys((*known.sources, *sources))), attributes=kept)
             for utterance_id in own.supports:
@@ -176,6 +234,44 @@ class _Gathering:
             if statement in items and person not in self._withdrawn:
                 self._judge(person, "votes", Judgement("", items[statement], "vote", value, at=at))
 
+    def _cast(self, state: RoomState, released: RoomState, items: Mapping[str, str]) -> None:
+        """Add what was cast in the room's ballot stages; a person's later ballot, in a later round, takes the earlier one's place."""
+        for stage_id, held in state.ballots.items():
+            texts = balloting.paper(released, stage_id)
+            named = {option: option for option in texts if option not in released.statements}
+            for option in named:
+                self._items[option] = Item(option, kind="option", text=texts[option])
+            known = {**named, **{own: item for own, item in items.items() if own in held.options}}
+            self._papers.setdefault(stage_id, set(known.values())).intersection_update(known.values())
+            settings = next(stage.ballot for stage in state.plan.agenda if stage.id == stage_id)
+            for person, choice in held.cast.items():
+                if person in self._withdrawn:
+                    continue
+                who = self._pseudonym(person, "ballots")
+                self._enlist(who, person)
+                power = balloting.power_of(settings, state, person)
+                renamed = balloting.Choice(
+                    tuple(tuple(known[o] for o in group if o in known) for group in choice.ranking),
+                    tuple(known[o] for o in choice.approves if o in known),
+                    tuple((known[o], credits) for o, credits in choice.allocation if o in known),
+                )
+                self._ballots[stage_id, who] = balloting.narrowed(renamed, frozenset(known.values()), who, paper=stage_id, power=power)
+
+    def _with_papers(self, item: Item) -> Item:
+        """Say of an item on which ballots everybody could choose it."""
+        papers = " ".join(stage for stage, shared in self._papers.items() if item.id in shared)
+        return replace(item, attributes={**item.attributes, "papers": papers}) if papers else item
+
+    def _on_shared_paper(self, ballot: Ballot) -> Ballot:
+        shared = self._papers[ballot.paper]
+        ranking = (tuple(option for option in group if option in shared) for group in ballot.ranking)
+        return replace(
+            ballot,
+            ranking=tuple(group for group in ranking if group),
+            approves=tuple(option for option in ballot.approves if option in shared),
+            allocation={option: amount for option, amount in ballot.allocation.items() if option in shared},
+        )
+
     def _answers(self, state: RoomState, released: RoomState, log: RoomLog) -> None:
         """Add the polls. The opening poll is told again in each round's room; the first time counts, of the closing polls each."""
         for question in released.plan.poll:
@@ -195,9 +291,13 @@ class _Gathering:
                 answer = Judgement("", f"poll-{question_id}", "answer", value, at=at, context=payload.poll)
                 self._judge(payload.participant_id, "polls", answer)
 
+    def _enlist(self, who: str, person: str) -> None:
+        mode, cohort = self._from.get(person, ("online", "main"))
+        self._people.setdefault(who, Participant(who, mode=mode, cohort=cohort))
+
     def _judge(self, person: str, world: str, judgement: Judgement) -> None:
         who = self._pseudonym(person, world)
-        self._people.setdefault(who, Participant(who, cohort="main"))
+        self._enlist(who, person)
         self._judgements.append(replace(judgement, participant=who))
 
 
@@ -226,10 +326,12 @@ def _pairs(log: RoomLog, kind: type[_Told]) -> list[tuple[_Told, _Told]]:
     return list(zip(stored, released, strict=True))
 
 
-def _blurred(people: tuple[Participant, ...]) -> tuple[Participant, ...]:
-    """Coarsen segments; whoever would stand out by mode and cohort alone appears as most people do, without segments."""
+def _blurred(people: tuple[Participant, ...], *, strict: bool) -> tuple[Participant, ...]:
+    """Coarsen segments; whoever would stand out by mode and cohort alone has none, and under the Chatham House Rule appears as most do."""
     kept = {person.id: person for person in coarsen(people)}
     if len(kept) == len(people):
         return tuple(kept[person.id] for person in people)
+    if not strict:
+        return tuple(kept.get(person.id) or replace(person, segments={}) for person in people)
     usual = Counter((person.mode, person.cohort) for person in people).most_common(1)[0][0]
     return tuple(kept.get(person.id) or Participant(person.id, mode=usual[0], cohort=usual[1] or OTHER) for person in people)

@@ -20,7 +20,7 @@ from deliberation.errors import InvalidInput
 from deliberation.outcomes.votes import JudgementMatrix, VoteLog
 
 Mode = Literal["online", "on-site", "survey", "chat"]
-ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome", "question", "option"]
+ItemKind = Literal["statement", "response", "guideline", "clause", "value", "case", "template", "contribution", "outcome", "question", "option", "sentence"]
 JudgementKind = Literal["vote", "rating", "approval", "wiser", "answer"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -152,7 +152,7 @@ class Record:
         """Return every cast vote and approval in the order of `judgements`, revotes included."""
         cast = [j for j in self.judgements if j.kind in ("vote", "approval") and j.confidence is None]
         people = {person.id for person in self.participants} | {j.participant for j in cast}
-        statements = {item.id for item in self.items if item.kind in VOTED_KINDS} | {j.item for j in cast}
+        statements = {item.id for item in self.items if item.kind in VOTED_KINDS and item.kind != "response"} | {j.item for j in cast}
         return VoteLog.of(
             [j.participant for j in cast], [j.item for j in cast], [j.value for j in cast],
             [round(j.at * 1000) for j in cast], people=people, statements=statements,

@@ -12,16 +12,17 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from deliberation.command import Id
 from deliberation.consent import consent_given
-from deliberation.design import Design, parse_design
+from deliberation.design import Design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from server import metrics
+from server.designs import checked
 from server.http.auth import Link, bearer
 from server.http.calendars import calendar_file
-from server.http.keys import AUTH, CLOCK, PUBLIC_URL, READY, ROOMS, SETTINGS, STORE
+from server.http.keys import AUTH, CLOCK, PUBLIC_URL, READY, ROOMS, SETTINGS, STORE, SURVEYS
 from server.http.models import (
     DeliberationInfo,
     DeliberationLinks,
@@ -37,8 +38,16 @@ from server.http.models import (
 from server.ids import new_id
 from server.settings import Settings
 from server.storage.records import LinkRecord, LinkRole, ParticipantRecord
+from server.survey import SurveyCommand
 
 _PAGES: dict[LinkRole, str] = {"invitation": "join", "facilitator": "monitor", "researcher": "review"}
+
+
+COHORTS: dict[str, str] = {"online": "main", "chat": "main", "on-site": "on-site", "survey": "survey"}
+"""By how somebody takes part: whom they belong to where their link says nothing. A room's writers sit among its speakers."""
+
+
+_SURVEY: TypeAdapter[SurveyCommand] = TypeAdapter(SurveyCommand)
 
 
 class _Move(BaseModel):
@@ -69,7 +78,7 @@ async def list_deliberations(request: web.Request, link: Link) -> web.Response:
     store, found = request.app[STORE], []
     for record in await store.deliberations():
         people = [p for p in await store.participants(record.deliberation_id) if not p.simulated]
-        rooms = [room for room in await store.rooms(record.deliberation_id) if not room.practice]
+        rooms = [room for room in await store.rooms(record.deliberation_id) if room.meeting]
         waiting = request.app[ROOMS].waiting(record.deliberation_id)
         seatless = sum(p.room_id is None and p.withdrawn_at is None for p in people)
         info = DeliberationInfo(
@@ -96,6 +105,7 @@ async def close_deliberation(request: web.Request, link: Link) -> web.Response:
     store, deliberation_id = request.app[STORE], request.match_info["id"]
     await store.deliberation(deliberation_id)
     await store.close_deliberation(deliberation_id, request.app[CLOCK]())
+    await request.app[SURVEYS].close(deliberation_id)
     return web.Response(status=204)
 
 
@@ -142,6 +152,7 @@ async def join_info(request: web.Request, link: Link) -> web.Response:
         max_size=design.groups.max_size,
         segments=dict(design.segments),
         practice=design.practice,
+        survey=design.survey is not None,
         opens_at=_opens_at(design),
         open=record.open,
     )
@@ -163,12 +174,15 @@ async def issue_link(request: web.Request, link: Link) -> web.Response:
     await request.app[STORE].deliberation(deliberation_id)
     wanted = LinkRequest.model_validate(await _json(request))
     role: LinkRole = "invitation" if wanted.role == "participant" else wanted.role
-    if wanted.seats is not None and role != "invitation":
-        raise InvalidInput("bad_seats", "Only invitations have a number of seats.")
-    token = await request.app[AUTH].issue(role, deliberation_id, days=wanted.days, seats=wanted.seats)
+    if (wanted.seats or wanted.cohort or wanted.page != "join") and role != "invitation":
+        raise InvalidInput("bad_seats", "Only invitations have a number of seats, a cohort or a survey's page.")
+    token = await request.app[AUTH].issue(
+        role, deliberation_id, days=wanted.days, seats=wanted.seats, cohort=wanted.cohort
+    )
+    page = wanted.page if role == "invitation" else _PAGES[role]
     issued = IssuedLink(
         link_id=(await request.app[AUTH].verify(token)).link_id,
-        url=f"{request.app[PUBLIC_URL]}/d/{deliberation_id}/{_PAGES[role]}#k={token}",
+        url=f"{request.app[PUBLIC_URL]}/d/{deliberation_id}/{page}#k={token}",
     )
     return web.Response(text=issued.model_dump_json(), content_type="application/json", status=201)
 
@@ -184,12 +198,15 @@ async def revoke_link(request: web.Request, link: Link) -> web.Response:
 async def deliberation_links(app: web.Application, deliberation_id: str) -> DeliberationLinks:
     """Return a deliberation's standing links."""
     base, auth = f"{app[PUBLIC_URL]}/d/{deliberation_id}", app[AUTH]
+    invitation = await auth.standing("invitation", deliberation_id)
+    surveyed = (await app[STORE].deliberation(deliberation_id)).design.survey is not None
     return DeliberationLinks(
         id=deliberation_id,
-        join_url=f"{base}/join#k={await auth.standing('invitation', deliberation_id)}",
+        join_url=f"{base}/join#k={invitation}",
         monitor_url=f"{base}/monitor#k={await auth.standing('facilitator', deliberation_id)}",
         review_url=f"{base}/review#k={await auth.standing('researcher', deliberation_id)}",
         outcome_url=f"{base}/outcome",
+        survey_url=f"{base}/survey#k={invitation}" if surveyed else None,
     )
 
 
@@ -207,21 +224,25 @@ async def join(request: web.Request, link: Link) -> web.Response:
     ticked = {str(item): agreed for item, agreed in wanted.consent.items()}
     consent = consent_given(participant_id, ticked, wanted.consent_version, wanted.language, design.consent)
     segments, answers = _segments(design, wanted.segments), _answers(design, wanted.answers)
-    name = _name(wanted.name)
-    await store.take_seat(link.link_id)
-    await store.add_participant(
-        ParticipantRecord(
-            participant_id=participant_id,
-            deliberation_id=design.id,
-            joined_at=request.app[CLOCK](),
-            name=name,
-            language=wanted.language,
-            consent=consent.items,
-            consent_version=consent.version,
-            segments=segments,
-            answers=answers,
-        )
+    if wanted.mode == "survey" and design.survey is None:
+        raise Conflict("no_survey", "This deliberation has no survey.", "Join a room instead.")
+    person = ParticipantRecord(
+        participant_id=participant_id,
+        deliberation_id=design.id,
+        joined_at=request.app[CLOCK](),
+        name=_name(wanted.name),
+        language=wanted.language,
+        consent=consent.items,
+        consent_version=consent.version,
+        segments=segments,
+        answers=answers,
+        mode=wanted.mode,
+        cohort=link.cohort or COHORTS[wanted.mode],
     )
+    await store.take_seat(link.link_id)
+    await store.add_participant(person)
+    if person.mode == "survey":
+        await request.app[SURVEYS].enter(person)
     token = await request.app[AUTH].issue("participant", design.id, participant_id)
     response = JoinResponse(participant_id=participant_id, token=token)
     return web.Response(text=response.model_dump_json(), content_type="application/json", status=201)
@@ -241,6 +262,19 @@ async def me(request: web.Request, link: Link) -> web.Response:
         consent=dict(person.consent),
     )
     return web.Response(text=info.model_dump_json(), content_type="application/json")
+
+
+async def survey(request: web.Request, link: Link) -> web.Response:
+    """Give a participant their part of the survey."""
+    shown = await request.app[SURVEYS].page(link.participant_id or "")
+    return web.Response(text=shown.model_dump_json(), content_type="application/json")
+
+
+async def answer_survey(request: web.Request, link: Link) -> web.Response:
+    """Do what a participant asks for in the survey: write, vote, be done, take back."""
+    command = _SURVEY.validate_python(await _json(request))
+    shown = await request.app[SURVEYS].do(link.participant_id or "", command)
+    return web.Response(text=shown.model_dump_json(), content_type="application/json")
 
 
 async def withdraw(request: web.Request, link: Link) -> web.Response:
@@ -300,7 +334,7 @@ async def _design(request: web.Request) -> Design:
         text = (await request.read()).decode()
     except UnicodeDecodeError:
         raise InvalidInput("design_invalid", "The design is not written in UTF-8.") from None
-    return await asyncio.to_thread(parse_design, text)
+    return await asyncio.to_thread(checked, text)
 
 
 async def _json(request: web.Request) -> object:
@@ -352,6 +386,7 @@ def _link_info(record: LinkRecord) -> LinkInfo:
         revoked=record.revoked_at is not None,
         seats=record.seats,
         used=record.used,
+        cohort=record.cohort,
     )
 
 

@@ -42,6 +42,7 @@ class Link:
     role: LinkRole
     deliberation_id: str | None = None
     participant_id: str | None = None
+    cohort: str | None = None
 
     def opens(self, deliberation_id: str) -> bool:
         """Say whether the link belongs to this deliberation."""
@@ -82,8 +83,12 @@ class Auth:
         participant_id: str | None = None,
         days: float | None = None,
         seats: int | None = None,
+        cohort: str | None = None,
     ) -> str:
-        """Make a new link and return its token. `days` defaults to the server's setting; `seats` limits how many join by an invitation."""
+        """Make a new link and return its token.
+
+        `days` defaults to the server's setting; `seats` limits how many join by an invitation, `cohort` is whom they belong to.
+        """
         now = self._clock()
         record = LinkRecord(
             link_id=secrets.token_urlsafe(12),
@@ -93,6 +98,7 @@ class Auth:
             issued_at=now,
             expires_at=round(now + (self._days if days is None else days) * DAY_SECONDS, 3),
             seats=seats,
+            cohort=cohort,
         )
         await self._store.add_link(record)
         return self.token(record)
@@ -103,7 +109,7 @@ class Auth:
         known = [
             link
             for link in await self._store.links(deliberation_id)
-            if link.role == role and link.participant_id is None and link.revoked_at is None and link.seats is None
+            if link.role == role and link.participant_id is None and link.revoked_at is None and link.seats is None and link.cohort is None
         ]
         best = max(known, key=lambda link: link.expires_at, default=None)
         if best is None or best.expires_at < now + DAY_SECONDS:
@@ -133,7 +139,7 @@ class Auth:
             raise _invalid()
         if stored.revoked_at is not None:
             raise NotAllowed("link_revoked", "This link has been withdrawn.", "Ask the person who invited you.")
-        return Link(stored.link_id, stored.role, stored.deliberation_id, stored.participant_id)
+        return Link(stored.link_id, stored.role, stored.deliberation_id, stored.participant_id, stored.cohort)
 
     async def revoke(self, link_id: str) -> None:
         """Make a link open nothing any more. Raises `NotFound`."""

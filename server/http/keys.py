@@ -12,6 +12,7 @@ from server.http.auth import Auth
 from server.outcomes import OutcomeBook
 from server.settings import Settings
 from server.storage.store import Store
+from server.survey import Surveys
 
 
 class LiveRooms(Protocol):
@@ -35,6 +36,7 @@ AUTH: web.AppKey[Auth] = web.AppKey("auth", Auth)
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 ROOMS: web.AppKey[LiveRooms] = web.AppKey("rooms")
 OUTCOMES: web.AppKey[OutcomeBook] = web.AppKey("outcomes", OutcomeBook)
+SURVEYS: web.AppKey[Surveys] = web.AppKey("surveys", Surveys)
 CLOCK: web.AppKey[Callable[[], float]] = web.AppKey("clock")  # Unix seconds
 PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)  # without a slash at the end
 WEB_DIR: web.AppKey[Path] = web.AppKey("web_dir", Path)  # the built client

@@ -230,7 +230,7 @@ class OutcomeItem(_Model):
     """
 
     id: str
-    kind: Literal["statement", "question"]
+    kind: Literal["statement", "question", "option"]
     text: str
     origin: str
     rooms: tuple[int, ...]

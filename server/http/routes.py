@@ -15,10 +15,11 @@ from aiohttp import web
 from deliberation.errors import NotAllowed, NotFound
 from server.http import api, downloads, outcomes, pages
 from server.http.auth import Link, bearer
-from server.http.keys import AUTH, EXPORTS, OUTCOMES, STORE
+from server.http.keys import AUTH, EXPORTS, OUTCOMES, STORE, SURVEYS
 from server.outcomes import OutcomeBook
 from server.signalling.session import websocket
 from server.storage.records import LinkRole
+from server.survey import Surveys
 
 Handler = Callable[[web.Request, Link], Awaitable[web.StreamResponse]]
 OpenHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,7 +67,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
     Public("GET", "/", "organise", pages.shell),
     Public("GET", "/docs", "docs", pages.shell),
     Public("GET", "/docs/{page}", "docs-page", pages.shell),
-    Public("GET", "/d/{id}/{page:join|monitor|review|outcome}", "page", pages.shell),
+    Public("GET", "/d/{id}/{page:join|monitor|review|outcome|survey}", "page", pages.shell),
     Public("GET", "/assets/{file}", "asset", pages.asset),
     Public("GET", "/{file:[a-z0-9-]+\\.(?:svg|png|ico|txt|webmanifest)}", "root-file", pages.root_file),
     Public("GET", "/api/deliberations/{id}/outcomes", "outcomes", outcomes.outcomes),  # with a researcher's link: rows too
@@ -106,6 +107,8 @@ ROUTES: tuple[Public | Guarded, ...] = (
         api.join,
     ),
     Guarded("GET", "/api/participants/me", "me", frozenset({"participant"}), "server", api.me),
+    Guarded("GET", "/api/survey", "survey", frozenset({"participant"}), "server", api.survey),
+    Guarded("POST", "/api/survey", "answer-survey", frozenset({"participant"}), "server", api.answer_survey),
     Guarded("DELETE", "/api/participants/{id}", "withdraw", _roles("participant"), "participant", api.withdraw),
     Guarded("POST", "/api/participants/{id}/move", "move", _MONITOR, "participant", api.move),
     # review
@@ -115,6 +118,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
     Guarded("GET", "/api/deliberations/{id}/export", "export", _REVIEW, "deliberation", downloads.export),
     Guarded("GET", "/api/deliberations/{id}/run-report", "run-report", _REVIEW, "deliberation", outcomes.run),
     Guarded("GET", "/api/deliberations/{id}/record", "record", _REVIEW, "deliberation", outcomes.record),
+    Guarded("GET", "/api/deliberations/{id}/ballots.csv", "ballots", _REVIEW, "deliberation", outcomes.cast_ballots),
     Guarded(
         "GET",
         "/api/deliberations/{id}/polis/{file:(?:participants-)?votes\\.csv|comments\\.csv}",
@@ -137,6 +141,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
 def setup_routes(app: web.Application) -> None:
     """Add all routes."""
     app[OUTCOMES] = OutcomeBook(app[STORE])
+    app[SURVEYS] = Surveys(app[STORE])
     app[EXPORTS] = set()
     for route in ROUTES:
         handler = route.handler if isinstance(route, Public) else guarded(route)

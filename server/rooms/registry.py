@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import structlog
 from pydantic import TypeAdapter
 
+from deliberation.agenda import back_from_downtime
 from deliberation.command import Actor
 from deliberation.commands import FacilitatorCommand, Listen
 from deliberation.design import Design
@@ -231,8 +232,10 @@ class Registry:
                 if not events:
                     raise NotFound("no_such_room", "There is no such room.")
                 room = Room(room_id, self._store, events)
+                if not (room.state.practice or room.state.number):
+                    raise NotFound("no_such_room", "That is a survey: nobody meets there.")
                 await self.placement.hold(_key_of(room.state))
-                for payload in _cut_off(room.state):
+                for payload in _cut_off(room.state, now()):
                     room.owe(payload)
                 running = self._start(room)
             return running
@@ -351,8 +354,8 @@ def _key_of(state: RoomState) -> str:
     return lobby_key(state.deliberation_id) if state.practice else state.room_id
 
 
-def _cut_off(state: RoomState) -> list[Payload]:
-    """Return the ends of what a server that died could not end: speech, recordings, facilitators who listened in."""
+def _cut_off(state: RoomState, at: float) -> list[Payload]:
+    """Return the ends of what a server that died could not end (speech, recordings, facilitators who listened in), and the time lost."""
     if not state.open:
         return []
     return [
@@ -362,4 +365,5 @@ def _cut_off(state: RoomState) -> list[Payload]:
         ),
         *(RecordingChanged(participant_id=p, recording=False) for p in sorted(state.recording)),
         *(ListenerChanged(listener_id=k, name=v.name, state="gone") for k, v in state.listeners.items()),
+        *back_from_downtime(state, at),
     ]

@@ -34,7 +34,7 @@ class Past:
 
     async def refresh(self, *, changed: bool = False) -> None:
         """Take note of the rooms that are over by now; with `changed` also of what has been erased in them since."""
-        records = [room for room in await self._store.rooms(self._deliberation_id) if not room.practice]
+        records = [room for room in await self._store.rooms(self._deliberation_id) if room.meeting]
         self._open = {room.room_id: room.round for room in records if room.closed_at is None}
         for room in records:
             known = self._states.get(room.room_id)

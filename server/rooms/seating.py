@@ -230,7 +230,7 @@ class Seating:
         record = await self._store.deliberation(deliberation_id)
         design = record.design
         room_id = new_id()
-        number = 1 + len([r for r in await self._store.rooms(deliberation_id) if not r.practice])
+        number = 1 + len([r for r in await self._store.rooms(deliberation_id) if r.meeting])
         seed = int.from_bytes(room_id.encode()[-4:])
         arms = design.facilitation.arms
         opened = RoomOpened(
@@ -243,7 +243,7 @@ class Seating:
             seed=seed,
             practice=practice,
         )
-        arrivals = [p for seat, person in enumerate(people, 1) for p in _arrival(person, seat, design)]
+        arrivals = [p for seat, person in enumerate(people, 1) for p in arrival(person, seat, design)]
         running = await self._registry.open(room_id, [opened, *arrivals], here=practice)
         for person in people:
             await self._place(person, room_id, running, practice=practice)
@@ -331,7 +331,10 @@ class Seating:
 
     async def erase_everywhere(self, participant_id: str) -> None:
         """Have every room that a person was ever in erase their words, from what it holds in memory too."""
+        surveys = {r.room_id for r in await self._store.rooms((await self._store.participant(participant_id)).deliberation_id) if r.survey}
         for room_id in await self._store.rooms_of(participant_id):
+            if room_id in surveys:
+                continue  # the store's to erase: it runs nowhere
             await self._registry.at("withdraw", room_id, participant_id=participant_id)
 
     async def _end_pages(self, reason: str, **whose: str) -> None:
@@ -384,7 +387,7 @@ def _admission(state: RoomState, person: ParticipantRecord) -> list[Payload]:
         raise Conflict("room_full", "That room is over, or has no free place.")
     if member is not None:
         return [MemberReturned(participant_id=person.participant_id)]
-    return _arrival(person, _next_seat(state), state.plan)
+    return arrival(person, _next_seat(state), state.plan)
 
 
 def _withdrawal(state: RoomState, participant_id: str) -> list[Payload]:
@@ -403,7 +406,7 @@ def _next_seat(state: RoomState) -> int:
     return 1 + max((member.seat for member in state.members.values()), default=0)
 
 
-def _arrival(person: ParticipantRecord, seat: int, design: Design) -> list[Payload]:
+def arrival(person: ParticipantRecord, seat: int, design: Design) -> list[Payload]:
     """Return what is recorded when somebody takes a seat: who, what they agreed to, how they answered the opening poll."""
     payloads: list[Payload] = [
         MemberJoined(

@@ -114,6 +114,7 @@ def link(row: RowMapping) -> LinkRecord:
         row["revoked_at"],
         row["seats"],
         row["used"],
+        row["cohort"],
     )
 
 

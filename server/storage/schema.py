@@ -119,6 +119,7 @@ links = Table(
     Column("revoked_at", Double),
     Column("seats", Integer),
     Column("used", Integer, nullable=False, server_default="0"),
+    Column("cohort", String(64)),
     Index(None, "deliberation_id"),
 )
 

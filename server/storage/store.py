@@ -149,13 +149,14 @@ class Store:
             await db.execute(query.values(room_id=room_id))
 
     async def withdraw(self, participant_id: str, now: float) -> None:
-        """Take consent to taking part back for somebody, in the lobby or in rooms that are over; what the design says is erased.
+        """Take consent to taking part back for somebody, in the lobby, the survey or rooms that are over; what the design says is erased.
 
         Idempotent. A room that still runs appends its own `consent.withdrawn`: its owner task alone writes its log.
         """
         mine = await self.rooms_of(participant_id)
         async with self._engines.read() as db:
-            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(t.rooms.c.closed_at.is_not(None), t.rooms.c.id.in_(mine))
+            unowned = or_(t.rooms.c.closed_at.is_not(None), and_(t.rooms.c.number == 0, t.rooms.c.practice.is_(False)))
+            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(unowned, t.rooms.c.id.in_(mine))
             closed = [(str(room), int(last)) for room, last in await db.execute(query)]
         items = ("take_part", "record", "quote")
         payload = ConsentWithdrawn(participant_id=participant_id, items=items)
@@ -248,8 +249,8 @@ class Store:
         return list({str(r["room_id"]): None for r in seats if json.loads(r["data"])["participant_id"] == participant_id})
 
     async def open_rooms(self) -> list[RoomRecord]:
-        """Return the rooms that have not closed: after a restart, they are folded again."""
-        return await self._rooms(t.rooms.c.closed_at.is_(None))
+        """Return the rooms that have not closed, surveys aside: after a restart, they are folded again."""
+        return [room for room in await self._rooms(t.rooms.c.closed_at.is_(None)) if not room.survey]
 
     # -- links and settings
 

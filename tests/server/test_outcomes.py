@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from deliberation.events import Event, RoomClosed, StatementWithdrawn
+from deliberation.balloting import BallotCast, BallotOpened
+from deliberation.design import Design
+from deliberation.events import Event, Payload, RoomClosed, StatementWithdrawn
 from deliberation.outcomes import registry
+from deliberation.outcomes.ballots import write_ballots
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.record import parse_record, record_as_json
 from deliberation.outcomes.report import card_as_markdown, run_as_markdown
-from server.outcomes import OutcomeBook, process_card, run_report, view
+from server.outcomes import Computed, OutcomeBook, process_card, run_report, view
+from server.storage.records import ParticipantRecord
 from server.storage.store import Store
 from tests.server.outcome_world import OWN, PEOPLE, SEEDS, START, design, events, fill, vote_of
 
@@ -47,7 +51,7 @@ async def test_what_everybody_saw_is_one_item_with_everybodys_votes(store: Store
 async def test_the_downloaded_record_gives_every_figure_again(store: Store) -> None:
     await fill(store, design(), rounds=2)
     found = await OutcomeBook(store).computed("town")
-    assert {r.method for r in found.results} == {"opinion-groups", "bridging", "agreement", "slate", "ballots", "change"} and not found.refused
+    assert {r.method for r in found.results} == {"opinion-groups", "bridging", "agreement", "slate", "ballots", "change", "credit"} and not found.refused
     record = parse_record(json.dumps(record_as_json(found.gathered.record)))
     for result in found.results:
         again = registry.compute(result.method, record, result.parameters)
@@ -166,3 +170,55 @@ async def test_the_card_compares_with_targets_and_hides_small_segments(store: St
     run = run_report(found)
     assert (run.invited, run.joined, run.finished, run.no_shows, run.rooms_finished) == (20, 20, 20, 0, 4)
     assert "| Joined | 20 |" in run_as_markdown(run)
+
+
+def ballot_design(options: list[str], **more: Any) -> Design:
+    stages = [
+        {"id": "vote", "kind": "statements", "title": "Vote", "seed_statements": list(SEEDS)},
+        {"id": "choose", "kind": "ballot", "title": "Choose one", "ballot": {"rule": "schulze", "options": options}},
+    ]
+    return design(stages=stages, outcome_methods=["opinion-groups"], rounds=1, **more)
+
+
+async def held(store: Store, plan: Design, rankings: dict[int, list[tuple[tuple[str, ...], ...]]]) -> Computed:
+    """Hold one ballot in each group, its people's rankings in the order of their seats; return the outcome."""
+    await store.create_deliberation(plan, START)
+    for group, cast in rankings.items():
+        people = range(group * 5, group * 5 + 5)
+        own = [f"room{group}-own"] if not plan.stages[1].ballot.options else []
+        paper = [f"choose-option-{n + 1}" for n in range(len(plan.stages[1].ballot.options))] or ["vote-seed-1", "vote-seed-2", *own]
+        extra: list[Payload] = [BallotOpened(stage_id="choose", options=tuple(paper))]
+        extra += [BallotCast(stage_id="choose", participant_id=PEOPLE[i], ranking=r) for i, r in zip(people, cast, strict=True)]
+        for i in people:
+            await store.add_participant(ParticipantRecord(PEOPLE[i], plan.id, START, f"Zebulon{i}", room_id=f"room{group}"))
+        await store.append(f"room{group}", 1, events(plan, f"room{group}", group + 1, 1, people, extra))
+    return await OutcomeBook(store).computed(plan.id)
+
+
+@pytest.mark.parametrize("mode", ["pseudonym", "chatham-house"])
+async def test_a_ballot_stage_is_counted_over_all_groups_and_can_be_counted_again(store: Store, mode: str) -> None:
+    red, green, blue = (f"choose-option-{n}" for n in (1, 2, 3))
+    cast = {0: [((red,), (green,))] * 3 + [((green,),)] * 2, 1: [((green,), (blue,))] * 4 + [()]}
+    found = await held(store, ballot_design(["Red", "Green", "Blue"], privacy={"mode": mode}), cast)
+    result = next(r for r in found.results if r.method == "ballots")
+    assert (result.figures["people"], result.figures["winners"]) == (9, [green])
+    assert {i.text for i in found.gathered.record.items if i.kind == "option"} == {"Red", "Green", "Blue"}
+    record = parse_record(json.dumps(record_as_json(found.gathered.record)))
+    assert registry.recompute(result, record)
+    assert next(r for r in view(found, full=False).results if r.method == "ballots").title == "Choose one"
+    again = registry.run("ballots", {"ballots.csv": write_ballots([b for b in record.ballots if b.paper])}, {"rule": "schulze"})
+    assert again.figures["order"] == result.figures["order"]
+
+
+async def test_only_what_stood_on_every_paper_is_counted(store: Store) -> None:
+    one, two = (("vote-seed-1",), ("vote-seed-2",)), (("vote-seed-2",), ("vote-seed-1",))
+    found = await held(store, ballot_design([]), {0: [(("room0-own",), *one)] * 5, 1: [(("room1-own",), *two)] * 3 + [one] * 2})
+    result = next(r for r in found.results if r.method == "ballots")
+    text = {i.id: i.text for i in found.gathered.record.items}
+    assert [text[o] for o in result.parameters["options"]] == [SEEDS[0], SEEDS[1]] and text[result.figures["winners"][0]] == SEEDS[0]
+
+
+async def test_a_ballot_that_nobody_has_cast_is_refused_with_the_reason(store: Store) -> None:
+    plan = ballot_design(["Red", "Green"])
+    await fill(store, plan)
+    assert "ballots" in (await OutcomeBook(store).computed("town")).refused

@@ -1,0 +1,100 @@
+"""A survey: the design's question and the groups' statements, answered in writing by people who meet nobody, each in their own time.
+
+A survey is one more log of the deliberation, made of the same events as a room's: whoever answers joins, consents, writes utterances, votes
+and is ready when done. So records, privacy modes, exports and erasure are the rooms'. Owns what is different: there is no agenda and no clock,
+a statement of the groups is put to those who come later, a short answer that agrees is asked about once, and answers are counted in lots, so
+that no figure tells by its change what the last one said. Pure; called by `server/survey` and by the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from deliberation.design import Design, Survey
+from deliberation.events import Event, InterventionMade, Payload, RoomOpened, StageReady, StageStarted, StatementAdded
+from deliberation.outcomes.cohorts import is_vague
+from deliberation.outcomes.disclosure import MINIMUM
+from deliberation.state import RoomState, Statement
+
+FOLLOW_UP = "survey.follow_up"
+
+
+def settings(design: Design) -> Survey:
+    """Return the survey's settings; a design whose survey was taken out keeps the usual ones for what has been answered."""
+    return design.survey or Survey()
+
+
+def opened(design: Design, room_id: str, new_id: Callable[[], str]) -> list[Payload]:
+    """Return a survey's first events: its one stage never ends, and the design's seed statements stand to the vote."""
+    index = next((n for n, stage in enumerate(design.agenda) if stage.kind == "statements"), 0)
+    seeds = [text for stage in design.agenda for text in stage.seed_statements]
+    return [
+        RoomOpened(deliberation_id=design.id, room_id=room_id, number=0, design=design.model_dump(mode="json")),
+        StageStarted(stage_id=design.agenda[index].id, index=index, ends_at=None),
+        *(
+            StatementAdded(statement_id=new_id(), participant_id=None, text=text, origin="seed")
+            for text in dict.fromkeys(seeds)
+        ),
+    ]
+
+
+def added(
+    survey: RoomState, rooms: Sequence[tuple[RoomState, Mapping[str, str]]], limit: int, new_id: Callable[[], str]
+) -> list[Payload]:
+    """Return the groups' statements that are to be put to the survey from now on, until `limit` stand there.
+
+    `rooms` are the rooms that are over, each with its statements' texts as they may leave it. What most people voted on comes first.
+    """
+    standing = {s.text for s in survey.statements.values() if not s.withdrawn}
+    candidates: dict[str, tuple[int, RoomState, Statement]] = {}
+    for state, texts in rooms:
+        for statement in state.statements.values():
+            text = texts.get(statement.statement_id, "")
+            if statement.withdrawn or statement.flagged or not text or text in standing:
+                continue
+            votes, *source = candidates.get(text, (0, state, statement))
+            candidates[text] = (votes + len(statement.votes), *source)  # type: ignore[assignment]  # the source goes with its votes
+    ranked = sorted(candidates.items(), key=lambda one: (-one[1][0], one[0]))
+    return [
+        StatementAdded(
+            statement_id=new_id(), participant_id=None, text=text, origin="carried",
+            source_room=state.room_id, source_statement=statement.statement_id,
+        )
+        for text, (_, state, statement) in ranked[: max(0, limit - len(standing))]
+    ]  # fmt: skip
+
+
+def wants_follow_up(state: RoomState, participant_id: str) -> dict[str, float] | None:
+    """Return the numbers that call for a follow-up question to somebody's latest answer; None where none is due.
+
+    Asked once, of an answer without reasons by somebody who has not disagreed with anything.
+    """
+    told = [u for u in state.utterances.values() if u.participant_id == participant_id and u.usable]
+    asked = any(card.rule == FOLLOW_UP and card.about == participant_id for card in state.interventions.values())
+    against = any(s.votes.get(participant_id) == -1 for s in state.statements.values())
+    limit = settings(state.plan).vague_words
+    if not told or asked or against or not is_vague(told[-1].text, limit):
+        return None
+    return {"words": float(len(told[-1].text.split())), "limit": float(limit)}
+
+
+def counted(events: Sequence[Event], design: Design) -> list[Event]:
+    """Return of a survey that still runs what counts by now: all of those who were done first, in whole lots of five.
+
+    Nothing before `min_responders` are done. The result is a whole log, numbered from 1.
+    """
+    done: dict[str, None] = {}
+    for event in events:
+        if isinstance(event.payload, StageReady) and event.payload.ready:
+            done.setdefault(event.payload.participant_id)
+    number = len(done) - len(done) % MINIMUM if len(done) >= settings(design).min_responders else 0
+    people = set(list(done)[:number])
+    kept = [e for e in events if _concerns(e.payload) <= people]
+    return [Event(seq, e.at, e.actor, e.payload) for seq, e in enumerate(kept, 1)]
+
+
+def _concerns(payload: Payload) -> set[str]:
+    """Return the participants that an event is about."""
+    owner = getattr(payload, "participant_id", None)
+    to: Iterable[str] = payload.to or () if isinstance(payload, InterventionMade) else ()
+    return {p for p in (owner, *to) if p}
