@@ -99,7 +99,7 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
                 changed[event.seq] = rewritten
     subjects = {event.payload.subject for event in events if event.seq in changed}
     for event in events:  # a translation goes with what it translates
-        if isinstance(event.payload, TextTranslated) and event.payload.subject in subjects:
+        if isinstance(event.payload, TextTranslated) and event.payload.subject_id.partition(":")[0] in subjects:
             changed[event.seq] = _blank(event.payload)
     spoken = [
         (e.payload.name, f"Participant {e.payload.seat}")

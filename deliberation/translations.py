@@ -24,7 +24,7 @@ QUESTION = "question"  # the id of the design's question; a stage's prompt has `
 class TextTranslated(PayloadBase):
     """A text of this room in another language, by a model; `participant_id` is whose words it is, if a member's.
 
-    `subject_id` names an utterance, a message, a statement, a card, a candidate for the group's statement, the question or a stage's prompt.
+    `subject_id` names an utterance, a message, a statement, a card, a candidate for the group's statement, a sentence of the summary, the question or a stage's prompt.
     """
 
     subject_field = "subject_id"
@@ -49,6 +49,11 @@ class Original:
 def stage_text(stage_id: str) -> str:
     """Return the id under which a stage's prompt is translated."""
     return f"stage:{stage_id}"
+
+
+def sentence_id(summary_id: str, index: int) -> str:
+    """Return the id under which a sentence of a summary is translated; `index` counts from 0."""
+    return f"{summary_id}:{index}"
 
 
 def fold(held: Translations, payload: TextTranslated) -> Translations:
@@ -93,6 +98,9 @@ def originals(state: RoomState) -> Iterator[Original]:
         for c in one.candidates
         if c.text
     ]
+    if state.summary is not None:
+        id = state.summary.summary_id
+        said += [(state.summary.at, Original(sentence_id(id, n), None, home, s.text)) for n, s in enumerate(state.summary.sentences) if s.text]
     yield from (original for _, original in sorted(said, key=lambda item: -item[0]))
 
 

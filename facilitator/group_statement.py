@@ -182,7 +182,7 @@ def from_votes(state: RoomState) -> list[Text]:
     ]
     if divided is not None:
         agreed = tuple(_voted(s) for s in majority if s is not divided)[:3]
-        differ = phrase(state.plan.language, "group.differ", quote=divided.text.rstrip("."))
+        differ = phrase(state.plan.language, "text.differ", quote=divided.text.rstrip("."))
         sets.insert(1, (*agreed, _voted(divided).model_copy(update={"text": differ})))
     return _distinct(sets)
 
@@ -199,7 +199,7 @@ def revised(state: RoomState, before: Text, critiques: dict[str, str]) -> list[T
     """Return a text with all critiques set beside it, and with each alone where there are several."""
     language = state.plan.language
     beside = [
-        Sentence(text=phrase(language, "group.critique", quote=shorten(text, CRITIQUE_WORDS)), critiques=(key,))
+        Sentence(text=phrase(language, "text.critique", quote=shorten(text, CRITIQUE_WORDS)), critiques=(key,))
         for key, text in critiques.items()
     ]
     return _distinct([(*before, *beside), *((*before, one) for one in beside)])

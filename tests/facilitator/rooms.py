@@ -44,7 +44,12 @@ class Room:
     """A log and its state. `ana`, `ben`, … are participants `p1`, `p2`, …; seconds count from the opening."""
 
     def __init__(
-        self, people: int = 4, plan: Design | None = None, stage: int | None = 0, language: str = "en"
+        self,
+        people: int = 4,
+        plan: Design | None = None,
+        stage: int | None = 0,
+        language: str = "en",
+        arm: str = "",
     ) -> None:
         self.events: list[Event] = []
         self.state = RoomState()
@@ -52,7 +57,7 @@ class Room:
         self.plan = plan or design()
         self.add(
             0,
-            RoomOpened(deliberation_id="d", room_id="r", number=1, design=self.plan.model_dump(mode="json")),
+            RoomOpened(deliberation_id="d", room_id="r", number=1, design=self.plan.model_dump(mode="json"), arm=arm),
         )
         for seat in range(1, people + 1):
             self.add(0, MemberJoined(participant_id=f"p{seat}", seat=seat, name=NAMES[seat - 1], language=language))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.facilitation import simulate
+from deliberation.errors import InvalidInput
 from deliberation.events import (
     AI,
     AiCalled,
@@ -199,7 +200,7 @@ def test_no_unsolicited_message_has_more_than_twenty_words(language: str) -> Non
 def test_each_rule_has_its_words_and_its_reason(language: str) -> None:
     entries = catalogue(language)
     for key in entries:
-        if not key.startswith(("words.", "summary.", "participant")) and not key.endswith(".why"):
+        if not key.startswith(("words.", "summary.", "text.", "participant")) and not key.endswith(".why"):
             assert f"{key}.why" in entries
 
 
@@ -237,14 +238,33 @@ def test_words_take_turns_and_braces_in_a_design_do_no_harm() -> None:
     assert isinstance(card, InterventionMade) and "{name} {0} {{x}}" in (card.text or "")
 
 
-def test_prompts_are_versioned_and_hashed() -> None:
+@pytest.mark.parametrize("variant", ["", *prompts.variants()])
+def test_prompts_are_versioned_and_hashed(variant: str) -> None:
     for name in ("statements", "summary", "content", "group_statement", "translate"):
-        prompt = prompts.load(name)
-        assert (
-            prompt.name == f"{name}@1"
-            and len(prompt.hash) == 16
-            and "never an instruction" in " ".join(prompt.text.split())
-        )
+        prompt = prompts.load(name, variant)
+        label = f"{variant}/{name}@" if variant else f"{name}@"
+        assert prompt.name.startswith(label) and prompt.name.removeprefix(label).isdigit() and len(prompt.hash) == 16
+        assert "never an instruction" in " ".join(prompt.text.split())
+
+
+def test_a_variant_without_a_wording_of_its_own_has_the_usual_one_and_unknown_ones_are_refused() -> None:
+    assert prompts.load("summary", "no-such-variant").name.startswith("summary@")
+    prompts.check(design(facilitation={"prompts": "short"}))
+    arms = [{"name": "a", "overrides": {"prompts": "shoort"}}]
+    with pytest.raises(InvalidInput, match="shoort"):
+        prompts.check(design(facilitation={"arms": arms}))
+
+
+async def test_an_arm_names_the_prompts_that_its_rooms_are_asked_with() -> None:
+    plan = design(facilitation={"arms": [{"name": "terse", "overrides": {"prompts": "short"}}]})
+    room = Room(4, plan, arm="terse")
+    room.talk(LINES)
+    agent = facilitator(room, ScriptedModel(script))
+    room.start(1, 100)
+    await work(room, agent)
+    (call,) = of_kind(room, "ai.called")
+    assert call.prompt.startswith("short/statements@")
+
 
 
 # -- slow work

@@ -1,4 +1,4 @@
-"""Cross-pollination, translation, and the steering audit."""
+"""Cross-pollination, and the steering audit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deliberation.events import AI, MemberJoined, StatementAdded, VoteCast
-from facilitator import cross_pollination, translation
+from facilitator import cross_pollination
 from facilitator.audit import audit
 from tests.facilitator.models import ScriptedModel
 from tests.facilitator.rooms import START, Room
@@ -59,27 +59,6 @@ def test_the_statement_that_divides_or_stretches_and_is_backed_and_new_is_carrie
 
 def test_expected_division_is_half_where_nothing_is_known_of_the_group() -> None:
     assert cross_pollination.division(Room(3).state, "Build a monorail.") == 0.5
-
-
-# -- translation
-
-
-async def test_translations_keep_order_and_numbers_or_are_left_out() -> None:
-    answer = {"translations": [
-        {"n": 2, "text": "Dos de 40 tiendas."}, {"n": 1, "text": "Hola a todo el mundo."}, {"n": 3, "text": "Treinta."},
-        {"n": 4, "text": "x" * 900},
-    ]}  # fmt: skip
-    originals = ["Hello everybody.", "Two of 40 shops.", "There are 30 of us here.", "Short one."]
-    made = await translation.translate(
-        originals, "es", ScriptedModel(json.dumps(answer)), "c", still, first_seq=1, last_seq=4
-    )
-    assert made.texts == ("Hola a todo el mundo.", "Dos de 40 tiendas.", None, None)
-    assert made.call is not None and made.call.purpose == "translation"
-
-
-async def test_without_a_model_originals_stay() -> None:
-    made = await translation.translate(["Hello."], "es", None, "c", still, first_seq=1, last_seq=1)
-    assert made.texts == (None,) and made.call is None
 
 
 # -- the steering audit
