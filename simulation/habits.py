@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isqrt
 from random import Random
 from typing import Literal
 
+from deliberation.balloting import BallotView, CastBallot
 from deliberation.commands import (
     AddStatement,
     AnswerIntervention,
@@ -166,7 +168,7 @@ def next_acts(view: RoomView, now: float, person: Person, mind: Mind, dice: Rand
     if mind.stage_id != view.stage.stage_id:
         mind = replace(mind, stage_id=view.stage.stage_id, stage_seen_at=now)
     acts: list[Act] = []
-    for look in (_incidents, _cards, _talk, _vote, _write, _closing, _move_on):
+    for look in (_incidents, _cards, _talk, _vote, _ballot, _write, _closing, _move_on):
         some, mind = look(view, now, person, mind, dice)
         acts += some
     return acts, mind
@@ -304,6 +306,37 @@ def _vote(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) 
     return acts, mind
 
 
+def _ballot(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) -> tuple[list[Act], Mind]:
+    acts: list[Act] = []
+    for ballot in view.ballots.values():
+        key = f"ballot:{ballot.stage_id}"
+        if not ballot.open or ballot.mine is not None or not ballot.options or key in mind.done:
+            continue
+        mind = mind.plan(key, now + _around(2 * person.habit.vote_seconds, dice))
+        if mind.ripe(key, now):
+            acts.append(_filled_in(ballot, dice))
+            mind = mind.did(key)
+    return acts, mind
+
+
+def _filled_in(ballot: BallotView, dice: Random) -> CastBallot:
+    """Fill in a ballot in the form of its rule, with an order of this one's own."""
+    order = dice.sample([option.id for option in ballot.options], len(ballot.options))
+    match ballot.rule:
+        case "approval":
+            return CastBallot(stage_id=ballot.stage_id, approves=tuple(order[: dice.randint(1, len(order))]))
+        case "plurality":
+            return CastBallot(stage_id=ballot.stage_id, ranking=((order[0],),))
+        case "irv" | "schulze":
+            return CastBallot(stage_id=ballot.stage_id, ranking=tuple((option,) for option in order))
+        case "weighted":
+            first = dice.randint(1, ballot.budget)
+            return CastBallot(stage_id=ballot.stage_id, allocation={order[0]: first, order[1]: ballot.budget - first})
+        case "quadratic":
+            most = isqrt(ballot.budget)
+            return CastBallot(stage_id=ballot.stage_id, allocation={order[0]: dice.randint(1, most) ** 2})
+
+
 def _opinion(text: str, person: Person, dice: Random) -> Vote:
     if text in person.statements:
         return 1
@@ -391,7 +424,8 @@ def _move_on(view: RoomView, now: float, person: Person, mind: Mind, dice: Rando
     else:
         length = (clock.ends_at - clock.started_at) if clock.ends_at is not None else 300.0
         mind = mind.plan(key, clock.started_at + length * person.habit.ready_at)
-        if view.speaking or any(s.open and s.my_vote is None for s in view.statements.values()):
+        undecided = any(s.open and s.my_vote is None for s in view.statements.values())
+        if view.speaking or undecided or any(b.open and b.options and b.mine is None for b in view.ballots.values()):
             return [], mind
     return ([Ready()], mind.did(key)) if mind.ripe(key, now) else ([], mind)
 

@@ -156,16 +156,20 @@ def write_ballots(ballots: Sequence[Ballot]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(("voter", "ranking", "approves", "allocation", "power", "paper"))
-    for ballot in ballots:
-        writer.writerow((
-            ballot.participant,
-            " > ".join(" = ".join(group) for group in ballot.ranking),
-            "; ".join(ballot.approves),
-            "; ".join(f"{option}: {amount:g}" for option, amount in ballot.allocation.items()),
-            f"{ballot.power:g}",
-            ballot.paper,
-        ))
+    writer.writerows(cells(ballot) for ballot in ballots)
     return out.getvalue()
+
+
+def cells(ballot: Ballot) -> tuple[str, str, str, str, str, str]:
+    """Return a ballot as one line of that CSV: voter, ranking, approves, allocation, power, paper."""
+    return (
+        ballot.participant,
+        " > ".join(" = ".join(group) for group in ballot.ranking),
+        "; ".join(ballot.approves),
+        "; ".join(f"{option}: {amount:g}" for option, amount in ballot.allocation.items()),
+        f"{ballot.power:g}",
+        ballot.paper,
+    )
 
 
 def _names(text: str, separator: str) -> tuple[str, ...]:

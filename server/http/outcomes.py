@@ -13,6 +13,7 @@ from aiohttp import web
 
 from deliberation.errors import InvalidInput, NotAllowed, NotFound
 from deliberation.outcomes import report
+from deliberation.outcomes.ballots import write_ballots
 from deliberation.outcomes.record import VOTED_KINDS, record_as_json
 from deliberation.outcomes.result import as_json
 from deliberation.outcomes.votes import Comment, write_comments, write_participants_votes, write_votes
@@ -58,6 +59,12 @@ async def record(request: web.Request, link: Link) -> web.Response:
     found = await _found(request)
     text = json.dumps(record_as_json(found.gathered.record), ensure_ascii=False, indent=1)
     return Downloaded(text, "application/json", f"{found.design.id}-record.json").response()
+
+
+async def cast_ballots(request: web.Request, link: Link) -> web.Response:
+    """Give every ballot as CSV; `parley outcomes FILE --method ballots` reads it."""
+    found = await _found(request)
+    return Downloaded(write_ballots(found.gathered.record.ballots), "text/csv", "ballots.csv").response()
 
 
 async def polis(request: web.Request, link: Link) -> web.Response:

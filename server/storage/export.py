@@ -53,6 +53,7 @@ FILES: Mapping[str, str] = {
     "participants.csv": "Who took part, one row for each seat.",
     "statements.csv": "What was put to the vote, with tallies.",
     "votes.csv": "Every vote that counts.",
+    "ballots.csv": "Every ballot cast in a ballot stage.",
     "polls.csv": "Answers to the opening and closing polls.",
     "flagged-names.csv": "Words that may be names and were not masked.",
     "rooms/room-N/transcript.json": "The transcript with word times (seconds from the room's opening) and confidences.",

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from deliberation.balloting import narrowed, power_of
 from deliberation.equity import shares, spoken_seconds
 from deliberation.errors import InvalidInput
 from deliberation.events import Event
+from deliberation.outcomes.ballots import cells
 from deliberation.view import room_view
 from deliberation.wire import LedgerView
 from server.storage.released import Released
@@ -57,6 +59,16 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "statement_id": "The statement's id in this room.",
         "voter": "Who voted, by a label of this room. Under the Chatham House Rule the label joins votes with each other only.",
         "vote": "1 agree, 0 pass, -1 disagree; the last vote counts. Nobody's row is missing because of a pass: no row means not seen.",
+    },
+    "ballots.csv": {
+        "room": "The room's number.",
+        "stage": "Id of the ballot stage.",
+        "rule": "Its voting rule.",
+        "voter": "Who voted, by a label of this room. Under the Chatham House Rule it joins with nothing else in the export.",
+        "ranking": "Options from best to worst: `a > b = c`; `=` joins what is tied.",
+        "approves": "Approved options: `a; b`.",
+        "allocation": "Credits by option: `a: 3; b: 1`.",
+        "power": "Voting power.",
     },
     "polls.csv": {
         "room": "The room's number.",
@@ -149,6 +161,15 @@ def vote_rows(room: Released) -> Iterable[Sequence[object]]:
             yield room.record.number, s.statement_id, voter, value
 
 
+def ballot_rows(room: Released) -> Iterable[Sequence[object]]:
+    """Yield the rows of `ballots.csv`."""
+    for stage_id, held in room.state.ballots.items():
+        settings = next(stage.ballot for stage in room.state.plan.agenda if stage.id == stage_id)
+        for voter, choice in held.cast.items():
+            power = power_of(settings, room.state, voter)
+            yield (room.record.number, stage_id, settings.rule, *cells(narrowed(choice, frozenset(held.options), voter, power=power))[:5])
+
+
 def poll_rows(room: Released) -> Iterable[Sequence[object]]:
     """Yield the rows of `polls.csv`."""
     for poll, by in room.state.polls.items():
@@ -182,6 +203,7 @@ ROWS: Mapping[str, Callable[[Released], Iterable[Sequence[object]]]] = {
     "transcript.csv": transcript_rows,
     "statements.csv": statement_rows,
     "votes.csv": vote_rows,
+    "ballots.csv": ballot_rows,
     "polls.csv": poll_rows,
     "participants.csv": participant_rows,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deliberation.balloting import CastBallot
 from deliberation.commands import (
     AddStatement,
     AnswerIntervention,
@@ -225,3 +226,12 @@ def test_the_same_seed_does_the_same() -> None:
         return Watcher(log, "dominant", seed=seed).watch(60)
 
     assert life(3) == life(3)
+
+
+@pytest.mark.parametrize("rule", ["approval", "plurality", "irv", "schulze", "weighted", "quadratic"])
+def test_a_ballot_is_cast_once_in_the_form_of_its_rule(rule: str) -> None:
+    ballot = {"rule": rule, "options": ["Red", "Green", "Blue"]}
+    log = Log(stages=[{"id": "choose", "title": "Choose", "kind": "ballot", "minutes": 5, "ballot": ballot}]).start()
+    acts = Watcher(log).watch(60)
+    assert sum(isinstance(act, CastBallot) for act in acts) == 1
+    assert set(log.state.ballots["choose"].cast) == {"ann"} and isinstance(acts[0], CastBallot)

@@ -4,6 +4,7 @@ import { t } from '../i18n';
 import { postJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { sorted, useEnd, Words } from '../room/captions';
+import { BallotResults } from '../room/ballot';
 import { Record } from '../room/record';
 import { Tally } from '../room/statements';
 import { Summary } from '../room/summary';
@@ -103,6 +104,7 @@ export function OpenRoom({ monitor, watch }: Props) {
                     </ol>
                   ),
                 },
+                ...(Object.keys(view.ballots).length > 0 ? [{ id: 'ballot', label: t('tab.ballot'), content: () => <BallotResults view={view} /> }] : []),
                 ...(view.summary ? [{ id: 'summary', label: t('tab.closing'), content: () => <Summary view={view} session={null} /> }] : []),
                 { id: 'record', label: t('tab.record'), content: () => <Record view={view} /> },
               ]}

@@ -30,6 +30,24 @@ export type EventPayload =
   | StatementAdded
   | StatementWithdrawn
   | VoteCast
+  | BallotOpened
+  | BallotCast
+  | CardAdded
+  | CardWithdrawn
+  | CardsAlike
+  | SameAnswered
+  | CardsMerged
+  | WiserAnswered
+  | ValueTold
+  | ValueReplied
+  | CaseRated
+  | CandidateProposed
+  | RankingOpened
+  | CandidatesRanked
+  | CandidateChosen
+  | CandidateCritiqued
+  | RevisionBegun
+  | StanceTaken
   | SummaryProposed
   | SummaryMarked
   | PollAnswered
@@ -42,6 +60,7 @@ export type EventPayload =
   | InterventionMade
   | InterventionAnswered
   | AiCalled
+  | TextTranslated
   | FacilitationPaused
   | ListenerChanged
   | TranscriptionBehind
@@ -56,7 +75,8 @@ export type FacilitatorCommand =
   | DecideSafety
   | Listen
   | CloseRoom
-  | WithdrawStatement;
+  | WithdrawStatement
+  | WithdrawCard;
 export type ParticipantCommand =
   | RaiseHand
   | LowerHand
@@ -66,6 +86,16 @@ export type ParticipantCommand =
   | AddStatement
   | WithdrawStatement
   | CastVote
+  | CastBallot
+  | AddCard
+  | WithdrawCard
+  | AnswerSame
+  | AnswerWiser
+  | TellValue
+  | RateCase
+  | RankCandidates
+  | CritiqueCandidate
+  | TakeStance
   | StrikeUtterance
   | CorrectUtterance
   | PostChat
@@ -101,6 +131,21 @@ export interface Ack {
   type: 'ack';
 }
 /**
+ * Put up a values card; `call_id` names the assistant's draft that it was made from.
+ */
+export interface AddCard {
+  /**
+   * @minItems 1
+   * @maxItems 8
+   */
+  attends: string[];
+  call_id?: string | null;
+  context: string;
+  story?: string;
+  title: string;
+  type: 'values.add';
+}
+/**
  * Put a claim to the vote; `supports` names utterances it comes from.
  */
 export interface AddStatement {
@@ -128,6 +173,17 @@ export interface AiCalled {
   purpose: string;
   tokens_in: number;
   tokens_out: number;
+}
+/**
+ * Two cards that read alike and are not one yet; `mine`: one of them is the viewer's.
+ */
+export interface AlikeView {
+  different: number;
+  first_card: string;
+  mine: boolean;
+  my_answer: boolean | null;
+  same: number;
+  second_card: string;
 }
 /**
  * Facilitator: take a call for help.
@@ -162,12 +218,104 @@ export interface AnswerSafety {
   verdict: 'fine' | 'hide' | 'warn' | 'remove';
 }
 /**
+ * Say whether two cards that read alike are one value.
+ */
+export interface AnswerSame {
+  first_card: string;
+  same: boolean;
+  second_card: string;
+  type: 'values.same';
+}
+/**
+ * Compare two values in a context; changeable until the stage ends.
+ */
+export interface AnswerWiser {
+  answer: -1 | 0 | 1;
+  context: string;
+  from_card: string;
+  to_card: string;
+  type: 'values.wiser';
+}
+/**
  * One recording, released in `named` mode only; `offset_seconds` from the room's opening.
  */
 export interface AudioFile {
   file: string;
   offset_seconds: number;
   participant_id: string;
+}
+/**
+ * A participant's ballot; a later one replaces it. Which field counts depends on the rule; all empty is a blank ballot.
+ *
+ * `ranking`: groups from best to worst; `approves`; `allocation`: credits by option.
+ */
+export interface BallotCast {
+  allocation: {
+    [k: string]: number;
+  };
+  approves: string[];
+  kind: 'ballot.cast';
+  participant_id: string;
+  ranking: string[][];
+  stage_id: string;
+}
+/**
+ * A ballot stage began; `options` are what stands on its paper: ids of statements, or `option_id` of the design's options.
+ */
+export interface BallotOpened {
+  kind: 'ballot.opened';
+  options: string[];
+  stage_id: string;
+}
+/**
+ * The count, once the stage is over: `people` cast a ballot that says something.
+ */
+export interface BallotResultView {
+  people: number;
+  standings: StandingView[];
+}
+/**
+ * One option's place in the result: `place` from 1, ties share a place; `score` as the rule has it.
+ */
+export interface StandingView {
+  id: string;
+  place: number;
+  score: number;
+  won: boolean;
+}
+/**
+ * A ballot stage: the paper, the viewer's own ballot, how many of the members have voted, and afterwards the result.
+ */
+export interface BallotView {
+  budget: number;
+  cast: number;
+  mine: ChoiceView | null;
+  my_power: number;
+  open: boolean;
+  options: OptionView[];
+  power_by: string | null;
+  result: BallotResultView | null;
+  rule: 'approval' | 'plurality' | 'irv' | 'schulze' | 'weighted' | 'quadratic';
+  seats: number;
+  stage_id: string;
+  title: string;
+}
+/**
+ * One's own ballot.
+ */
+export interface ChoiceView {
+  allocation: {
+    [k: string]: number;
+  };
+  approves: string[];
+  ranking: string[][];
+}
+/**
+ * One option on the paper.
+ */
+export interface OptionView {
+  id: string;
+  text: string;
 }
 /**
  * One piece of background material: `text` is shown as paragraphs, `url` as a link.
@@ -192,6 +340,81 @@ export interface CallHelp {
   type: 'help.call';
 }
 /**
+ * The Schulze winner of `ranked` rankings; `first` and `last` put it there. `final`: it is the group's statement.
+ */
+export interface CandidateChosen {
+  candidate_id: string;
+  final: boolean;
+  first: number;
+  kind: 'group_statement.chosen';
+  last: number;
+  ranked: number;
+  round: number;
+  stage_id: string;
+}
+/**
+ * What a member would change in the winner; an empty text: nothing.
+ */
+export interface CandidateCritiqued {
+  critique_id: string;
+  kind: 'group_statement.critiqued';
+  participant_id: string;
+  stage_id: string;
+  text: string | null;
+}
+/**
+ * One text that the group may choose; every sentence cites utterances, statements or critiques. `method`: who put it together.
+ */
+export interface CandidateProposed {
+  call_id: string | null;
+  candidate_id: string;
+  kind: 'group_statement.proposed';
+  method: 'model' | 'extraction' | 'kept';
+  round: number;
+  sentences: Sentence[] | null;
+  stage_id: string;
+}
+/**
+ * One sentence of a summary, or of a text that a group may stand behind, with what it cites: ids of what was said, voted on or written.
+ */
+export interface Sentence {
+  critiques: string[];
+  minority: boolean;
+  stage_id: string | null;
+  statements: string[];
+  text: string;
+  utterances: string[];
+}
+/**
+ * One sentence and what it rests on; `flagged` where that was taken back since.
+ */
+export interface CandidateSentenceView {
+  critiques: string[];
+  flagged: boolean;
+  statements: string[];
+  text: string;
+  utterances: string[];
+}
+/**
+ * One text that may be chosen.
+ */
+export interface CandidateView {
+  call_id: string | null;
+  candidate_id: string;
+  method: string;
+  sentences: CandidateSentenceView[];
+}
+/**
+ * A member's private ranking, best first; candidates left out come last.
+ */
+export interface CandidatesRanked {
+  kind: 'group_statement.ranked';
+  order: string[];
+  participant_id: string;
+  round: number;
+  stage_id: string;
+}
+/**
  * A partial caption: `solid` is agreed, `tail` may still change. An `utterance.final` with this id replaces it.
  */
 export interface Caption {
@@ -201,6 +424,19 @@ export interface Caption {
   tail: string;
   type: 'caption';
   utterance_id: string;
+}
+/**
+ * A value that somebody lives by in a context; `participant_id` None for the organiser's. `call_id`: a model's draft that its author took up.
+ */
+export interface CardAdded {
+  attends: string[] | null;
+  call_id: string | null;
+  card_id: string;
+  context: string;
+  kind: 'values.added';
+  participant_id: string | null;
+  story: string | null;
+  title: string | null;
 }
 /**
  * A facilitator's card. `private` when only its addressees see it.
@@ -224,6 +460,94 @@ export interface CardView {
   text: string;
   to: string[];
   why: string;
+}
+/**
+ * A card was taken back by its author, or hidden by a facilitator.
+ */
+export interface CardWithdrawn {
+  by: 'author' | 'facilitator';
+  card_id: string;
+  kind: 'values.withdrawn';
+}
+/**
+ * Two cards read alike (`similarity` 0–1): people are asked whether they are one. `second_card` is the later one.
+ */
+export interface CardsAlike {
+  first_card: string;
+  kind: 'values.alike';
+  second_card: string;
+  similarity: number;
+}
+/**
+ * People confirmed that two cards are one value; the first stands for both.
+ */
+export interface CardsMerged {
+  first_card: string;
+  kind: 'values.merged';
+  second_card: string;
+}
+/**
+ * A participant's judgement of one response to one case; a later one replaces it.
+ */
+export interface CaseRated {
+  case: string;
+  kind: 'case.rated';
+  participant_id: string;
+  stage_id: string;
+  template: string;
+  value: 1 | 2 | 3 | 4 | 5;
+}
+/**
+ * A case as its design has it.
+ */
+export interface CaseView {
+  dimensions: {
+    [k: string]: string;
+  };
+  id: string;
+  text: string;
+  varies: string;
+}
+/**
+ * A stage of cases: `mine` are the viewer's ratings by case and template; `done`: members who have rated everything.
+ */
+export interface CasesView {
+  cases: CaseView[];
+  done: number;
+  mine: {
+    [k: string]: {
+      [k: string]: number;
+    };
+  };
+  open: boolean;
+  stage_id: string;
+  templates: TemplateView[];
+  title: string;
+}
+/**
+ * A response to judge.
+ */
+export interface TemplateView {
+  id: string;
+  text: string;
+}
+/**
+ * Vote in a ballot stage; changeable until the stage ends.
+ */
+export interface CastBallot {
+  allocation?: {
+    [k: string]: number;
+  };
+  /**
+   * @maxItems 20
+   */
+  approves?: string[];
+  /**
+   * @maxItems 20
+   */
+  ranking?: string[][];
+  stage_id: string;
+  type: 'ballot.cast';
 }
 /**
  * Agree (1), pass (0), disagree (-1); changeable until the stage closes.
@@ -289,6 +613,16 @@ export interface Do {
     | AddStatement
     | WithdrawStatement
     | CastVote
+    | CastBallot
+    | AddCard
+    | WithdrawCard
+    | AnswerSame
+    | AnswerWiser
+    | TellValue
+    | RateCase
+    | RankCandidates
+    | CritiqueCandidate
+    | TakeStance
     | StrikeUtterance
     | CorrectUtterance
     | PostChat
@@ -357,6 +691,60 @@ export interface WithdrawStatement {
   type: 'statement.withdraw';
 }
 /**
+ * Take a card back (its author), or hide it (a facilitator).
+ */
+export interface WithdrawCard {
+  card_id: string;
+  type: 'values.withdraw';
+}
+/**
+ * Tell the drafting assistant something; it asks on, or drafts a card.
+ */
+export interface TellValue {
+  context: string;
+  text: string;
+  type: 'values.tell';
+}
+/**
+ * Judge a response to a case; changeable until the stage ends.
+ */
+export interface RateCase {
+  case: string;
+  stage_id: string;
+  template: string;
+  type: 'case.rate';
+  value: 1 | 2 | 3 | 4 | 5;
+}
+/**
+ * Rank the candidates, best first; changeable until the ranking closes.
+ */
+export interface RankCandidates {
+  /**
+   * @minItems 1
+   * @maxItems 8
+   */
+  order: string[];
+  stage_id: string;
+  type: 'group_statement.rank';
+}
+/**
+ * Say what to change in the winner; an empty text says that it may stay as it is.
+ */
+export interface CritiqueCandidate {
+  stage_id: string;
+  text?: string;
+  type: 'group_statement.critique';
+}
+/**
+ * Stand behind the group's statement, or not; with words to be kept beside it.
+ */
+export interface TakeStance {
+  stage_id: string;
+  text?: string;
+  type: 'group_statement.stand';
+  value: -1 | 1;
+}
+/**
  * Take one's own words back: their text is erased.
  */
 export interface StrikeUtterance {
@@ -372,7 +760,7 @@ export interface CorrectUtterance {
   utterance_id: string;
 }
 /**
- * Write to the room.
+ * Write to the room; what somebody writes who takes part in writing becomes an utterance of theirs.
  */
 export interface PostChat {
   text: string;
@@ -535,10 +923,22 @@ export interface ClockView {
   started_at: number;
 }
 /**
+ * One question to the viewer: whether `to_card` is wiser than `from_card` in this context.
+ */
+export interface ComparisonView {
+  context: string;
+  from_card: string;
+  my_answer: number | null;
+  to_card: string;
+}
+/**
  * What people agree to. `version` is stored with each consent; `contact` is whom they can write to.
+ *
+ * `licence` is what contributions are given under: what others may do with them.
  */
 export interface Consent {
   contact: string;
+  licence: string;
   organiser: string;
   purpose: string;
   version: string;
@@ -590,6 +990,16 @@ export interface DeliberationLinks {
   monitor_url: string;
   outcome_url: string;
   review_url: string;
+  survey_url: string | null;
+}
+/**
+ * A draft that only the viewer sees until they put it up.
+ */
+export interface DraftView {
+  attends: string[];
+  call_id: string | null;
+  story: string;
+  title: string;
 }
 /**
  * The body of every refused request, under `error`.
@@ -643,14 +1053,14 @@ export interface StageStarted {
   stage_id: string;
 }
 /**
- * The current stage got more time.
+ * The current stage got more time; `pause`: what was lost while nobody was here, or the server was away.
  */
 export interface StageExtended {
   ends_at: number;
   kind: 'stage.extended';
   seconds: number;
   stage_id: string;
-  why: 'group' | 'facilitator';
+  why: 'group' | 'facilitator' | 'pause';
 }
 /**
  * A participant is (or no longer is) ready to move on.
@@ -682,7 +1092,7 @@ export interface MemberJoined {
   cohort: string;
   kind: 'member.joined';
   language: string;
-  mode: 'online' | 'on-site' | 'survey';
+  mode: 'online' | 'on-site' | 'survey' | 'chat';
   name: string | null;
   participant_id: string;
   seat: number;
@@ -772,7 +1182,9 @@ export interface SpeechEnded {
   started_at: number;
 }
 /**
- * What a participant said, as recognised, in room time.
+ * What a participant said, as recognised, in room time; with `written`, what they contributed in writing.
+ *
+ * Written words end when they were sent and begin as much earlier as it takes to read them out.
  */
 export interface UtteranceFinal {
   confidence: number;
@@ -784,6 +1196,7 @@ export interface UtteranceFinal {
   text: string | null;
   utterance_id: string;
   words: Word[] | null;
+  written: boolean;
 }
 /**
  * One recognised word; `start` and `end` in room time (Unix seconds), `probability` 0..1.
@@ -823,6 +1236,7 @@ export interface StatementAdded {
   origin: 'participant' | 'ai' | 'seed' | 'carried';
   participant_id: string | null;
   source_room: string | null;
+  source_statement: string | null;
   statement_id: string;
   supports: string[];
   text: string | null;
@@ -845,6 +1259,75 @@ export interface VoteCast {
   value: -1 | 0 | 1;
 }
 /**
+ * Somebody's answer to whether two cards are one value.
+ */
+export interface SameAnswered {
+  first_card: string;
+  kind: 'values.same';
+  participant_id: string;
+  same: boolean;
+  second_card: string;
+}
+/**
+ * Is `to_card` wiser than `from_card` in this context? 1 wiser, -1 not wiser, 0 unsure.
+ */
+export interface WiserAnswered {
+  answer: -1 | 0 | 1;
+  context: string;
+  from_card: string;
+  kind: 'values.wiser';
+  participant_id: string;
+  to_card: string;
+}
+/**
+ * What somebody told the drafting assistant; nobody else ever sees it.
+ */
+export interface ValueTold {
+  context: string;
+  kind: 'values.told';
+  participant_id: string;
+  text: string | null;
+}
+/**
+ * The assistant's question, or its draft of a card (`title` set), for one person only. `failed`: there was no answer, the form remains.
+ */
+export interface ValueReplied {
+  attends: string[] | null;
+  call_id: string | null;
+  failed: boolean;
+  kind: 'values.replied';
+  participant_id: string;
+  story: string | null;
+  text: string | null;
+  title: string | null;
+}
+/**
+ * All candidates of a round are there; `dropped` texts or sentences held what nobody had said.
+ */
+export interface RankingOpened {
+  dropped: number;
+  kind: 'group_statement.opened';
+  round: number;
+  stage_id: string;
+}
+/**
+ * The critiques are in; candidates that take them up are being written.
+ */
+export interface RevisionBegun {
+  kind: 'group_statement.revising';
+  stage_id: string;
+}
+/**
+ * A member stands behind the group's statement (1) or does not (-1); `text` is what they want kept beside it.
+ */
+export interface StanceTaken {
+  kind: 'group_statement.stood';
+  participant_id: string;
+  stage_id: string;
+  text: string | null;
+  value: -1 | 1;
+}
+/**
  * A summary whose every sentence cites; `dropped` counts sentences that the citation check rejected.
  */
 export interface SummaryProposed {
@@ -854,16 +1337,6 @@ export interface SummaryProposed {
   method: string;
   sentences: Sentence[] | null;
   summary_id: string;
-}
-/**
- * One sentence of a summary with what it cites: ids of utterances and statements.
- */
-export interface Sentence {
-  minority: boolean;
-  stage_id: string | null;
-  statements: string[];
-  text: string;
-  utterances: string[];
 }
 /**
  * A participant's verdict on one sentence (`sentence` counts from 0), or on the whole (`missing`, with words).
@@ -973,6 +1446,19 @@ export interface InterventionAnswered {
   participant_id: string;
 }
 /**
+ * A text of this room in another language, by a model; `participant_id` is whose words it is, if a member's.
+ *
+ * `subject_id` names an utterance, a message, a statement, a card, a candidate for the group's statement, a sentence of the summary, the question or a stage's prompt.
+ */
+export interface TextTranslated {
+  call_id: string | null;
+  kind: 'text.translated';
+  language: string;
+  participant_id: string | null;
+  subject_id: string;
+  text: string | null;
+}
+/**
  * A human facilitator silenced (or unsilenced) the AI.
  */
 export interface FacilitationPaused {
@@ -1004,6 +1490,37 @@ export interface RecordingChanged {
   participant_id: string;
   recording: boolean;
   started_at: number | null;
+}
+/**
+ * The search of one stage. `options` are there while they are ranked, `winner` from the first choice on.
+ *
+ * `answered` of the `asked` members have done the step that runs; `critiques` (by id, without their writers) are there once all are in;
+ * `dissent` are the words of those who do not stand behind the result.
+ */
+export interface GroupStatementView {
+  against: number;
+  answered: number;
+  asked: number;
+  behind: number;
+  closes_at: number | null;
+  critiques: {
+    [k: string]: string;
+  };
+  dissent: string[];
+  dropped: number;
+  first: number;
+  my_critique: string | null;
+  my_order: string[];
+  my_stance: number | null;
+  my_words: string;
+  open: boolean;
+  options: CandidateView[];
+  ranked: number;
+  round: number;
+  stage_id: string;
+  step: 'drafting' | 'ranking' | 'critique' | 'revising' | 'final' | 'empty';
+  title: string;
+  winner: CandidateView | null;
 }
 /**
  * Somebody in the queue, in speaking order.
@@ -1058,6 +1575,7 @@ export interface JoinInfo {
     [k: string]: string[];
   };
   stages: StageInfo[];
+  survey: boolean;
   target_size: number;
   title: string;
 }
@@ -1089,6 +1607,8 @@ export interface StageInfo {
 }
 /**
  * Taking part (`POST /api/deliberations/{id}/participants`). `consent` maps take_part, record, quote to what was ticked.
+ *
+ * `mode`: online (one speaks), chat (one writes only), on-site (several at one microphone), survey (no room: the survey's page).
  */
 export interface JoinRequest {
   answers?: {
@@ -1099,6 +1619,7 @@ export interface JoinRequest {
   };
   consent_version: string;
   language?: string;
+  mode?: 'online' | 'on-site' | 'survey' | 'chat';
   name: string;
   segments?: {
     [k: string]: string;
@@ -1130,9 +1651,17 @@ export interface LedgerView {
   tokens_out: number;
 }
 /**
+ * One line of the viewer's chat with the drafting assistant.
+ */
+export interface LineView {
+  by: 'me' | 'ai';
+  text: string;
+}
+/**
  * One issued link, for listing and revoking.
  */
 export interface LinkInfo {
+  cohort: string | null;
   deliberation_id: string | null;
   expires_at: number;
   issued_at: number;
@@ -1149,7 +1678,9 @@ export interface LinkInfo {
  * `participant` asks for an invitation, as `invitation` does.
  */
 export interface LinkRequest {
+  cohort?: string | null;
   days?: number | null;
+  page?: 'join' | 'survey';
   role: 'participant' | 'invitation' | 'facilitator' | 'researcher';
   seats?: number | null;
 }
@@ -1241,10 +1772,11 @@ export interface SlotView {
   paused: boolean;
 }
 /**
- * A seat. `share` is 0..1 of the talk so far.
+ * A seat. `share` is 0..1 of the talk so far; `mode` is how somebody takes part (`chat`: in writing only).
  */
 export interface MemberView {
   language: string;
+  mode: string;
   name: string;
   participant_id: string;
   presence: 'here' | 'away' | 'left';
@@ -1269,7 +1801,7 @@ export interface OutcomeItem {
   content_hash: string;
   high: string;
   id: string;
-  kind: 'statement' | 'question';
+  kind: 'statement' | 'question' | 'option';
   low: string;
   origin: string;
   quotes: OutcomeQuote[];
@@ -1385,9 +1917,15 @@ export interface ReviewRoom {
  */
 export interface RoomView {
   agenda: StageView[];
+  ballots: {
+    [k: string]: BallotView;
+  };
   briefing: Briefing[];
   cards: {
     [k: string]: CardView;
+  };
+  cases: {
+    [k: string]: CasesView;
   };
   chat: {
     [k: string]: ChatView;
@@ -1398,6 +1936,9 @@ export interface RoomView {
   facilitation: 'off' | 'rules' | 'model';
   facilitation_paused: boolean;
   gini: number;
+  group_statements: {
+    [k: string]: GroupStatementView;
+  };
   help: HelpView | null;
   language: string;
   ledger: {
@@ -1433,18 +1974,22 @@ export interface RoomView {
   summary: SummaryView | null;
   title: string;
   transcription_behind: number;
+  translations: {
+    [k: string]: string;
+  };
   turn: TurnView | null;
   turn_seconds: number | null;
   utterances: {
     [k: string]: UtteranceView;
   };
+  values: ValuesView | null;
 }
 /**
  * One stage of the agenda and where it stands.
  */
 export interface StageView {
   id: string;
-  kind: 'discussion' | 'statements' | 'closing';
+  kind: 'discussion' | 'statements' | 'ballot' | 'group-statement' | 'values' | 'wiser' | 'cases' | 'closing';
   minutes: number | null;
   progress: 'done' | 'now' | 'next';
   prompt: string;
@@ -1536,6 +2081,54 @@ export interface UtteranceView {
   struck: boolean;
   text: string;
   utterance_id: string;
+  written: boolean;
+}
+/**
+ * Values in a room. `cards` are those that stand, each once, also where several were confirmed to be one.
+ *
+ * `writing` and `comparing` say what the stage is for now; `guided`: a drafting assistant may be asked; `compared`: members who have
+ * answered every comparison.
+ */
+export interface ValuesView {
+  alike: {
+    [k: string]: AlikeView;
+  };
+  cards: {
+    [k: string]: ValuesCardView;
+  };
+  cards_each: number;
+  compared: number;
+  comparing: boolean;
+  comparisons: ComparisonView[];
+  contexts: string[];
+  guided: boolean;
+  talk: TalkView | null;
+  writing: boolean;
+}
+/**
+ * One card. `stands_for`: the cards that were confirmed to say the same, itself left out.
+ */
+export interface ValuesCardView {
+  attends: string[];
+  card_id: string;
+  context: string;
+  drafted: boolean;
+  mine: boolean;
+  seed: boolean;
+  stands_for: string[];
+  story: string;
+  title: string;
+}
+/**
+ * The viewer's own chat with the drafting assistant; `over`: no more answers are taken.
+ */
+export interface TalkView {
+  context: string;
+  draft: DraftView | null;
+  failed: boolean;
+  lines: LineView[];
+  over: boolean;
+  waiting: boolean;
 }
 /**
  * One room on the monitor's overview. Times are Unix seconds.
@@ -1618,4 +2211,39 @@ export interface Update {
   room_id: string;
   seq: number;
   type: 'update';
+}
+/**
+ * One thing that somebody wrote in a survey; `text` is empty once struck.
+ */
+export interface SurveyAnswer {
+  language: string;
+  struck: boolean;
+  text: string;
+  utterance_id: string;
+}
+/**
+ * One person's part of a survey (`GET /api/survey`). `follow_up` is asked about a short answer, once; `followed`: it was answered.
+ */
+export interface SurveyPage {
+  answers: SurveyAnswer[];
+  consent: {
+    [k: string]: boolean;
+  };
+  done: boolean;
+  follow_up: string | null;
+  follow_up_why: string;
+  followed: boolean;
+  open: boolean;
+  participant_id: string;
+  question: string;
+  statements: SurveyStatement[];
+  title: string;
+}
+/**
+ * A statement to vote on: agree (1), pass (0), disagree (-1).
+ */
+export interface SurveyStatement {
+  my_vote: number | null;
+  statement_id: string;
+  text: string;
 }

@@ -4,6 +4,7 @@ import { t } from '../i18n';
 import { getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
+import { BallotResults } from '../room/ballot';
 import { Record } from '../room/record';
 import { Tally } from '../room/statements';
 import { Summary } from '../room/summary';
@@ -117,6 +118,7 @@ function Room({ room, token }: { room: string; token: string | null }) {
         tabs={[
           { id: 'transcript', label: t('review.transcript'), content: () => <Transcript found={found} player={player} focus={focus} /> },
           { id: 'statements', label: t('tab.statements'), content: () => <Statements view={view} onJump={jump} /> },
+          ...(Object.keys(view.ballots).length > 0 ? [{ id: 'ballot', label: t('tab.ballot'), content: () => <BallotResults view={view} /> }] : []),
           { id: 'summary', label: t('tab.closing'), content: () => (view.summary ? <Summary view={view} session={null} onJump={jump} /> : <p class="muted">{t('review.noSummary')}</p>) },
           { id: 'record', label: t('tab.record'), content: () => <Record view={view} /> },
           { id: 'downloads', label: t('review.downloads'), content: () => <Downloads room={room} found={found} token={token} /> },

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { narrow, Tabs, useScreen, type Tab } from '../ui/controls';
 import { Reconnecting } from '../ui/reconnecting';
+import { Ballots } from './ballot';
 import { Captions } from './captions';
 import { Cards } from './cards';
 import { Chat } from './chat';
@@ -30,7 +31,7 @@ export function Room({ session }: { session: Session }) {
   useKeys(session, setDialog);
 
   useEffect(() => {
-    if (kind === 'statements') tab.value = 'statements';
+    if (kind === 'statements' || kind === 'ballot') tab.value = kind;
     else if (kind === 'closing') tab.value = 'closing';
     else if (narrow.value) tab.value = 'talk';
     else tab.value = 'question';
@@ -39,12 +40,16 @@ export function Room({ session }: { session: Session }) {
   if (!view) return null;
   const statements = Object.values(view.statements);
   const toVote = statements.filter((s) => s.open && s.my_vote == null).length;
+  const toCast = Object.values(view.ballots).filter((ballot) => ballot.open && !ballot.mine && ballot.options.length > 0).length;
   const tabs: Tab[] = [
     ...(narrow.value ? [{ id: 'talk', label: t('tab.talk'), icon: 'captions' as const, content: () => <Captions session={session} /> }] : []),
     { id: 'question', label: t('tab.question'), icon: 'book', content: () => <Question view={view} /> },
     ...(kind === 'closing' || view.summary ? [{ id: 'closing', label: t('tab.closing'), icon: 'check' as const, content: () => <Closing session={session} /> }] : []),
     ...(statements.length > 0 || kind === 'statements'
       ? [{ id: 'statements', label: t('tab.statements'), icon: 'quote' as const, badge: toVote || null, content: () => <Statements session={session} /> }]
+      : []),
+    ...(Object.keys(view.ballots).length > 0
+      ? [{ id: 'ballot', label: t('tab.ballot'), icon: 'check' as const, badge: toCast || null, content: () => <Ballots session={session} view={view} /> }]
       : []),
     { id: 'chat', label: t('tab.chat'), icon: 'send', content: () => <Chat session={session} /> },
     { id: 'record', label: t('tab.record'), icon: 'spark', content: () => <Record view={view} /> },
