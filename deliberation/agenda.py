@@ -5,7 +5,7 @@ Pure: state and time in, payloads out. Called by the room once a second and afte
 
 from __future__ import annotations
 
-from deliberation import group_statement
+from deliberation import group_statement, values
 from deliberation.balloting import open_paper
 from deliberation.events import Payload, RoomClosed, StageEnded, StageExtended, StageStarted, StatementAdded
 from deliberation.state import RoomState
@@ -22,7 +22,8 @@ def start_stage(state: RoomState, index: int, now: float) -> list[Payload]:
         for number, text in enumerate(stage.seed_statements, 1)
     ]
     papers = [open_paper(state, stage)] if stage.kind == "ballot" else []
-    return [StageStarted(stage_id=stage.id, index=index, ends_at=ends_at), *seeds, *papers]
+    cards = values.seeds(stage) if stage.kind == "values" else []
+    return [StageStarted(stage_id=stage.id, index=index, ends_at=ends_at), *seeds, *papers, *cards]
 
 
 def next_stage(state: RoomState, now: float, why: str) -> list[Payload]:
@@ -49,12 +50,29 @@ def may_extend(state: RoomState) -> bool:
     )
 
 
-def due(state: RoomState, now: float) -> list[Payload]:
-    """Return what the agenda makes happen at `now`.
+def given_back(state: RoomState, seconds: float) -> list[Payload]:
+    """Return what moves the running stage's end by time that was lost to everybody; nothing where the stage has no end."""
+    clock = state.stage
+    if not state.open or clock is None or clock.ends_at is None or seconds <= 0:
+        return []
+    ends_at = clock.ends_at + seconds
+    return [StageExtended(stage_id=clock.stage_id, seconds=round(seconds, 1), ends_at=ends_at, why="pause")]
+
+
+def back_from_downtime(state: RoomState, now: float) -> list[Payload]:
+    """Return what gives a room that is served again the time that its server was away: all since the last event of its log.
+
+    A room in which nobody was then counts its pause itself, until somebody returns.
+    """
+    return given_back(state, now - state.at) if state.present else []
+
+
+def due(state: RoomState, now: float, served_since: float = 0.0) -> list[Payload]:
+    """Return what the agenda makes happen at `now`, in a room that has been served since `served_since`.
 
     The first stage starts as soon as the smallest group is present. A stage ends when more than half of those present are ready and it is
-    old enough; when its time is over it ends after the current speaker, at the latest after the overtime grace. Nobody present for ten
-    minutes closes the room.
+    old enough; when its time is over it ends after the current speaker, at the latest after the overtime grace. Time in which nobody was
+    present is given back to a stage when somebody returns; nobody present for ten minutes, in which they could have come back, closes the room.
     """
     if not state.open:
         return []
@@ -62,11 +80,13 @@ def due(state: RoomState, now: float) -> list[Payload]:
     if not present:
         gone = [m.away_since for m in state.members.values() if m.away_since is not None]
         since = max(gone, default=state.opened_at)
-        return [RoomClosed(reason="abandoned")] if now - since >= ABANDONED_SECONDS else []
+        return [RoomClosed(reason="abandoned")] if now - max(since, served_since) >= ABANDONED_SECONDS else []
     clock = state.stage
     if clock is None:
         enough = 1 if state.practice else state.plan.groups.min_size
         return start_stage(state, 0, now) if len(present) >= enough or now - state.opened_at >= 60 else []
+    if clock.lost > 0 and (back := given_back(state, clock.lost)):
+        return back
     time = state.facilitation.time
     if majority(len(state.ready & present), len(present)) and now - clock.started_at >= time.min_stage_seconds:
         return next_stage(state, now, "ready")

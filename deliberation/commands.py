@@ -11,12 +11,14 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from deliberation.balloting import CastBallot
+from deliberation.casework import RateCase
 from deliberation.command import CommandBase, Id, line
 from deliberation.events import (
     PollName,
 )
 from deliberation.group_statement import CritiqueCandidate, RankCandidates, TakeStance
 from deliberation.payload import Vote
+from deliberation.values import AddCard, AnswerSame, AnswerWiser, TellValue, WithdrawCard
 
 
 class RaiseHand(CommandBase):
@@ -237,6 +239,12 @@ ParticipantCommand = (
     | WithdrawStatement
     | CastVote
     | CastBallot
+    | AddCard
+    | WithdrawCard
+    | AnswerSame
+    | AnswerWiser
+    | TellValue
+    | RateCase
     | RankCandidates
     | CritiqueCandidate
     | TakeStance
@@ -264,5 +272,6 @@ FacilitatorCommand = (
     | Listen
     | CloseRoom
     | WithdrawStatement
+    | WithdrawCard
 )
 Command = ParticipantCommand | FacilitatorCommand

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from deliberation import balloting, group_statement
+from deliberation import balloting, casework, group_statement, values
 from deliberation.agenda import majority, next_stage
 from deliberation.balloting import CastBallot
+from deliberation.casework import RateCase
 from deliberation.command import Actor
 from deliberation.commands import (
     AddStatement,
@@ -81,6 +82,7 @@ from deliberation.events import (
 )
 from deliberation.group_statement import CritiqueCandidate, RankCandidates, TakeStance
 from deliberation.state import RoomState, Statement
+from deliberation.values import AddCard, AnswerSame, AnswerWiser, TellValue, WithdrawCard
 
 MAX_STATEMENTS_EACH = 5
 MAX_CHAT_MESSAGES = 500
@@ -91,6 +93,7 @@ MAX_MISSING_EACH = 10
 
 AFTERWARDS = (
     StrikeUtterance,
+    WithdrawStatement,
     CorrectUtterance,
     StrikeChat,
     WithdrawConsent,
@@ -166,6 +169,10 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
             return [VoteCast(statement_id=command.statement_id, participant_id=me, value=command.value)]
         case RankCandidates() | CritiqueCandidate() | TakeStance():
             return list[Payload](group_statement.decide(state, me, command, new_id))
+        case AddCard() | WithdrawCard() | AnswerSame() | AnswerWiser() | TellValue():
+            return list[Payload](values.decide(state, me, command, new_id()))
+        case RateCase():
+            return list[Payload](casework.decide(state, me, command))
         case CastBallot():
             return list[Payload](balloting.decide(state, me, command))
         case StrikeUtterance():
@@ -281,6 +288,8 @@ def _facilitator(
             return [ListenerChanged(listener_id=actor.id, name=actor.name or "Facilitator", state=command.state)]
         case CloseRoom():
             return [RoomClosed(reason="stopped")]
+        case WithdrawCard():
+            return list[Payload](values.hide(state, command))
         case WithdrawStatement():
             if _statement(state, command.statement_id).withdrawn:
                 return []

@@ -15,7 +15,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deliberation.balloting import BallotSettings
+from deliberation.casework import CasesSettings
 from deliberation.errors import InvalidInput
+from deliberation.values import ValuesSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Short = Annotated[str, Field(min_length=1, max_length=200)]
@@ -47,17 +49,20 @@ class Stage(_Part):
     """One step of the agenda.
 
     `discussion` is talk; `statements` drafts and votes on statements; `ballot` chooses between options by a voting rule;
-    `group-statement` looks for a text that all can stand behind; `closing` shows the summary and asks the closing poll (it comes
+    `group-statement` looks for a text that all can stand behind; `values` collects values cards and `wiser`, later, compares them;
+    `cases` has responses to cases judged; `closing` shows the summary and asks the closing poll (it comes
     last and is added when missing). `outcome_methods` say which collective methods later read this stage's votes.
     """
 
     id: Slug
-    kind: Literal["discussion", "statements", "ballot", "group-statement", "closing"] = "discussion"
+    kind: Literal["discussion", "statements", "ballot", "group-statement", "values", "wiser", "cases", "closing"] = "discussion"
     title: Short
     prompt: Long = ""
     minutes: float | None = Field(5, gt=0, le=240)
     seed_statements: tuple[Short, ...] = ()
     ballot: BallotSettings = BallotSettings()
+    values: ValuesSettings = ValuesSettings()
+    cases: CasesSettings = CasesSettings()
 
 
 class PollQuestion(_Part):
@@ -211,6 +216,17 @@ class Facilitation(_Part):
     prompts: Slug | Literal[""] = ""
     arms: tuple[Arm, ...] = ()
 
+    def of_arm(self, name: str) -> Facilitation:
+        """Return the settings of one arm of the experiment; these themselves for a name that is none. Raises `ValueError` for an override that does not fit."""
+        arm = next((a for a in self.arms if a.name == name), None)
+        if arm is None:
+            return self
+        merged = self.model_dump() | {"mode": arm.facilitation}
+        for key, value in arm.overrides.items():
+            part = merged.get(key)
+            merged[key] = part | value if isinstance(part, dict) and isinstance(value, dict) else value
+        return Facilitation.model_validate(merged)
+
 
 class Transcription(_Part):
     """`language` None detects per speaker; `vocabulary` lists names and terms to listen for.
@@ -277,6 +293,16 @@ class Design(_Part):
                 raise ValueError("opens_at: a date and time such as 2027-03-01T18:00+01:00 is needed") from None
         for index, stage in enumerate(self.stages):
             self._check_ballot(stage, "statements" in kinds[:index])
+            self._check_material(stage, "values" in kinds[:index])
+        arms = [arm.name for arm in self.facilitation.arms]
+        if len(set(arms)) != len(arms):
+            raise ValueError("facilitation: every arm needs a name of its own")
+        for name in arms:
+            try:
+                self.facilitation.of_arm(name)
+            except ValidationError as error:
+                where = ".".join(str(part) for part in error.errors()[0]["loc"])
+                raise ValueError(f"facilitation: the arm “{name}” overrides “{where}” with something that does not fit") from None
         if "closing" in kinds[:-1]:
             raise ValueError("stages: a closing stage must be the last")
         if len({question.id for question in self.poll}) != len(self.poll):
@@ -296,6 +322,20 @@ class Design(_Part):
             raise ValueError(f"stages: power in “{stage.id}” must name values of the segment “{ballot.power_by}”")
         if ballot.power_by is not None and self.privacy.mode == "chatham-house":
             raise ValueError(f"stages: power by segment in “{stage.id}” would tell who is who under the Chatham House Rule")
+
+    def _check_material(self, stage: Stage, after_values: bool) -> None:
+        if stage.kind == "values" and not stage.values.contexts:
+            raise ValueError(f"stages: “{stage.id}” needs values with at least one context")
+        if stage.kind == "wiser" and not after_values:
+            raise ValueError(f"stages: “{stage.id}” compares values, which takes a values stage before it")
+        if stage.kind == "cases" and not (stage.cases.cases and stage.cases.templates):
+            raise ValueError(f"stages: “{stage.id}” needs cases and templates to judge")
+        if stage.kind == "cases" and any(case.id in self._cases_before(stage) for case in stage.cases.cases):
+            raise ValueError("stages: every case needs an id of its own")
+
+    def _cases_before(self, stage: Stage) -> set[str]:
+        earlier = self.stages[: self.stages.index(stage)]
+        return {case.id for one in earlier if one.kind == "cases" for case in one.cases.cases}
 
     @property
     def agenda(self) -> tuple[Stage, ...]:

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from deliberation.balloting import BallotCast, BallotOpened
+from deliberation.casework import CaseRated
 from deliberation.group_statement import (
     CandidateChosen,
     CandidateCritiqued,
@@ -31,6 +32,16 @@ from deliberation.group_statement import (
 )
 from deliberation.payload import PayloadBase, Personal, Sentence, Text, Vote
 from deliberation.translations import TextTranslated
+from deliberation.values import (
+    CardAdded,
+    CardsAlike,
+    CardsMerged,
+    CardWithdrawn,
+    SameAnswered,
+    ValueReplied,
+    ValueTold,
+    WiserAnswered,
+)
 
 PollName = Literal["opening", "closing"]
 
@@ -83,13 +94,13 @@ class StageStarted(PayloadBase):
 
 
 class StageExtended(PayloadBase):
-    """The current stage got more time."""
+    """The current stage got more time; `pause`: what was lost while nobody was here, or the server was away."""
 
     kind: Literal["stage.extended"] = "stage.extended"
     stage_id: str
     seconds: float
     ends_at: float
-    why: Literal["group", "facilitator"]
+    why: Literal["group", "facilitator", "pause"]
 
 
 class StageReady(PayloadBase):
@@ -312,11 +323,11 @@ class StatementAdded(PayloadBase):
 
 
 class StatementWithdrawn(PayloadBase):
-    """A statement was taken back by its author, or hidden by a facilitator."""
+    """A statement was taken back by its author, or here because its source was (its text is erased then); or a facilitator has hidden it."""
 
     kind: Literal["statement.withdrawn"] = "statement.withdrawn"
     statement_id: str
-    by: Literal["author", "facilitator"]
+    by: Literal["author", "facilitator", "source"]
 
 
 class VoteCast(PayloadBase):
@@ -537,6 +548,15 @@ Payload = Annotated[
     | VoteCast
     | BallotOpened
     | BallotCast
+    | CardAdded
+    | CardWithdrawn
+    | CardsAlike
+    | SameAnswered
+    | CardsMerged
+    | WiserAnswered
+    | ValueTold
+    | ValueReplied
+    | CaseRated
     | CandidateProposed
     | RankingOpened
     | CandidatesRanked

@@ -9,7 +9,8 @@ that shuffles labels is an argument. Called by the review API and by every expor
 in what was said are masked, segments stay only where two members at least share all of them.
 
 `chatham-house`: what was said, never who or from where. Utterances, messages, statements and cards are by "someone". What is left of people
-is split into worlds that cannot be joined: shares of the talk (`talk-N`, totals in tens of seconds), votes (`voter-N`), ballots (`ballot-N`), rankings and stances on a group statement
+is split into worlds that cannot be joined: shares of the talk (`talk-N`, totals in tens of seconds), votes (`voter-N`), ballots (`ballot-N`),
+comparisons of values (`wiser-N`), ratings of cases (`rater-N`), rankings and stances on a group statement
 (`ranking-N`, `stance-N`), polls (`poll-N`),
 and each card's and each summary sentence's answers; labels are shuffled per world with a secret key, all of it stands at the end of
 the log, in the labels' order, at one time. Presence, hands, turns and consents are left out; so are languages, modes and cohorts that single
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from deliberation.balloting import BallotCast
+from deliberation.casework import CaseRated
 from deliberation.events import (
     AI,
     SYSTEM,
@@ -46,6 +48,7 @@ from deliberation.group_statement import CandidatesRanked, StanceTaken
 from deliberation.names import Masker, Span, replace_spans
 from deliberation.room import fold_all
 from deliberation.state import RoomState
+from deliberation.values import WiserAnswered
 
 Mode = Literal["named", "pseudonym", "chatham-house"]
 
@@ -57,9 +60,9 @@ TALK_SECONDS = 10.0  # totals of speech are rounded to this in chatham-house mod
 _NO_PERSON = """
 kind actions answer answers confidence deliberation_id dropped ended_at ends_at first_seq index last_seq latency_ms method muted number
 numbers written origin outcome overtime paused poll practice prompt_hash purpose arm model reason recording round rule room_id seconds seed sentence
-short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room source_statement by file ranked first last final
+short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room source_statement by file same similarity failed case template ranked first last final
 """
-_IDS = "utterance_id message_id statement_id subject_id summary_id intervention_id call_id case_id report_id candidate_id critique_id"
+_IDS = "utterance_id message_id statement_id subject_id summary_id intervention_id call_id case_id report_id candidate_id critique_id card_id first_card second_card from_card to_card"
 
 # What each field is, by name, or by kind and name. keep: no person in it · person, people: participants · link: a facilitator's link ·
 # id, ids: of things said or made · options: what a ballot chooses between · text: words to mask · the rest: see `_Redactor._field`. Recordings' files leave in named mode only.
@@ -71,12 +74,13 @@ FIELDS: Mapping[str, str] = {
     **dict.fromkeys(("help.answered.by", "listener_id"), "link"),
     **dict.fromkeys(("supports", "contests", "order"), "ids"),
     **dict.fromkeys(("options", "approves", "ranking", "allocation"), "options"),
-    **dict.fromkeys(("text", "why", "output", "prompt"), "text"),
+    **dict.fromkeys(("text", "why", "output", "prompt", "title", "story", "context"), "text"),
+    "attends": "texts",
     **dict.fromkeys(("language", "mode", "cohort", "simulated"), "background"),
     **{name: name for name in ("name", "words", "sentences", "design", "segments")},
 }
 
-_NEVER_LEAVE = ("report.filed", "safety.answered")
+_NEVER_LEAVE = ("report.filed", "safety.answered", "values.told", "values.replied")
 _PREFIXES = {
     "utterance_id": "u",
     "message_id": "c",
@@ -88,16 +92,17 @@ _PREFIXES = {
     "report_id": "r",
     "candidate_id": "g",
     "critique_id": "t",
+    **dict.fromkeys(("card_id", "first_card", "second_card", "from_card", "to_card"), "v"),
 }
 # In chatham-house mode these keep their place and time; everything else is dropped, or told once at the end.
 _IN_PLACE = """
 room.opened room.closed stage.started stage.extended stage.ended utterance.final utterance.revised utterance.struck chat.posted
-chat.struck statement.added statement.withdrawn ballot.opened group_statement.proposed
+chat.struck statement.added statement.withdrawn ballot.opened values.added values.withdrawn values.alike values.merged group_statement.proposed
 group_statement.opened group_statement.chosen group_statement.critiqued group_statement.revising summary.proposed intervention.made ai.called facilitation.paused listener.changed
 transcription.behind
 """
 _TIMELINE = frozenset(_IN_PLACE.split())
-_TEXTS_OF_A_DESIGN = "title question prompt text purpose organiser contact seed_statements options low high"
+_TEXTS_OF_A_DESIGN = "title question prompt text purpose organiser contact seed_statements options low high contexts attends context"
 _DESIGN_TEXTS = frozenset(_TEXTS_OF_A_DESIGN.split())
 
 
@@ -172,6 +177,8 @@ def mask_payload(payload: Payload, masker: Masker) -> Payload:
         value, what = getattr(payload, name), FIELDS.get(f"{payload.kind}.{name}") or FIELDS[name]
         if what == "text" and value:
             changes[name] = masker.mask(value)
+        elif what == "texts" and value:
+            changes[name] = tuple(map(masker.mask, value))
         elif what == "words" and value:
             changes[name] = mask_words(value, masker)
         elif what == "sentences" and value:
@@ -283,6 +290,8 @@ class _Redactor:
                 return self.options(value)
             case "text":
                 return None if strict and name == "output" else self.text(value)
+            case "texts":
+                return tuple(map(self.text, value))
             case "words":
                 return () if strict else mask_words(value, self._masker)
             case "sentences":
@@ -440,6 +449,25 @@ def _chatham(events: Sequence[Event], redactor: _Redactor, key: bytes) -> list[E
                 value: Any = statement.votes[person]
                 label = redactor.id(statement.statement_id)
                 last.append(VoteCast(statement_id=label, participant_id=f"voter-{n}", value=value))
+    for person, n in shuffled("values", state.values.wiser).items():
+        for (worse, better, context), reply in state.values.wiser[person].items():
+            judged: Any = reply
+            last.append(
+                WiserAnswered(
+                    participant_id=f"wiser-{n}",
+                    from_card=redactor.id(worse),
+                    to_card=redactor.id(better),
+                    context=redactor.text(context),
+                    answer=judged,
+                )
+            )
+    for stage_id, raters in state.ratings.items():
+        for person, n in shuffled(f"cases {stage_id}", raters).items():
+            for (case, template), rating in raters[person].items():
+                rated: Any = rating
+                last.append(
+                    CaseRated(stage_id=stage_id, participant_id=f"rater-{n}", case=case, template=template, value=rated)
+                )
     for ballot in state.ballots.values():
         for person, n in shuffled(f"ballot {ballot.stage_id}", ballot.cast).items():
             choice = ballot.cast[person]

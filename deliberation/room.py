@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
-from deliberation import balloting, group_statement, translations
+from deliberation import balloting, casework, group_statement, translations, values
 from deliberation.balloting import BallotCast, BallotOpened
-from deliberation.design import Arm, Design, Facilitation, parse_design
+from deliberation.casework import CaseRated
+from deliberation.design import Design, Facilitation, parse_design
 from deliberation.events import (
     AiCalled,
     ChatPosted,
@@ -93,6 +94,16 @@ from deliberation.state import (
     Utterance,
 )
 from deliberation.translations import TextTranslated
+from deliberation.values import (
+    CardAdded,
+    CardsAlike,
+    CardsMerged,
+    CardWithdrawn,
+    SameAnswered,
+    ValueReplied,
+    ValueTold,
+    WiserAnswered,
+)
 
 __all__ = ["RoomState", "arm_facilitation", "fold", "fold_all"]
 
@@ -101,14 +112,7 @@ V = TypeVar("V")
 
 def arm_facilitation(design: Design, arm: str) -> Facilitation:
     """Return the facilitation settings of one arm of an experiment (of the design itself for the empty name)."""
-    chosen: Arm | None = next((a for a in design.facilitation.arms if a.name == arm), None)
-    if chosen is None:
-        return design.facilitation
-    merged = design.facilitation.model_dump() | {"mode": chosen.facilitation}
-    for key, value in chosen.overrides.items():
-        part = merged.get(key)
-        merged[key] = part | value if isinstance(part, dict) and isinstance(value, dict) else value
-    return Facilitation.model_validate(merged)
+    return design.facilitation.of_arm(arm)
 
 
 def fold_all(events: Iterable[Event], state: RoomState | None = None) -> RoomState:
@@ -153,6 +157,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
             clock = StageClock(e.stage_id, e.index, event.at, e.ends_at)
             return replace(state, stage=clock, ready=frozenset(), more_time=frozenset())
         case StageExtended() as e if state.stage:
+            if e.why == "pause":
+                return replace(state, stage=replace(state.stage, ends_at=e.ends_at, lost=0.0))
             clock = replace(state.stage, ends_at=e.ends_at, extensions=state.stage.extensions + 1)
             return replace(state, stage=clock, more_time=frozenset())
         case StageReady() as e:
@@ -174,11 +180,12 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 cohort=e.cohort,
                 simulated=e.simulated,
             )
+            state = _resumed(state, event.at)
             return replace(state, members=_with(state.members, e.participant_id, member))
         case MemberAway() as e:
             return _presence(_leave_floor(state, e.participant_id), e.participant_id, "away", event.at)
         case MemberReturned() as e:
-            return _presence(state, e.participant_id, "here", None)
+            return _presence(_resumed(state, event.at), e.participant_id, "here", None)
         case MemberLeft() as e:
             state = _presence(_leave_floor(state, e.participant_id), e.participant_id, "left", event.at)
             return replace(
@@ -283,7 +290,7 @@ def fold(state: RoomState, event: Event) -> RoomState:
             return replace(state, statements=_with(state.statements, e.statement_id, statement))
         case StatementWithdrawn() as e if e.statement_id in state.statements:
             gone = replace(state.statements[e.statement_id], withdrawn=True)
-            return replace(state, statements=_with(state.statements, e.statement_id, gone))
+            return _flag(replace(state, statements=_with(state.statements, e.statement_id, gone)), e.statement_id)
         case VoteCast() as e if e.statement_id in state.statements:
             voted = state.statements[e.statement_id]
             voted = replace(voted, votes=_with(voted.votes, e.participant_id, e.value))
@@ -300,6 +307,19 @@ def fold(state: RoomState, event: Event) -> RoomState:
             return replace(state, group_statements=group_statement.fold(state.group_statements, e, event.at))
         case TextTranslated() as e:
             return replace(state, translations=translations.fold(state.translations, e))
+        case (
+            CardAdded()
+            | CardWithdrawn()
+            | CardsAlike()
+            | SameAnswered()
+            | CardsMerged()
+            | WiserAnswered()
+            | ValueTold()
+            | ValueReplied()
+        ) as e:
+            return replace(state, values=values.fold(state.values, e, event.at))
+        case CaseRated() as e:
+            return replace(state, ratings=casework.fold(state.ratings, e))
         case BallotOpened() | BallotCast() as e:
             return replace(state, ballots=balloting.fold(state.ballots, e))
         case SummaryProposed() as e:
@@ -407,6 +427,15 @@ def _presence(
     return _member(state, participant_id, presence=presence, away_since=since)
 
 
+def _resumed(state: RoomState, at: float) -> RoomState:
+    """Count the time in which nobody was here, now that somebody is again."""
+    clock = state.stage
+    if clock is None or state.present:
+        return state
+    gone = max((m.away_since for m in state.members.values() if m.away_since is not None), default=at)
+    return replace(state, stage=replace(clock, lost=clock.lost + max(0.0, at - max(gone, clock.started_at))))
+
+
 def _same_speech(known: Speech, ended: Speech) -> bool:
     """Tell whether a stretch is the one whose end is told now: still open, or cut off by going away before the end was heard."""
     return known.participant_id == ended.participant_id and (
@@ -427,15 +456,15 @@ def _leave_floor(state: RoomState, participant_id: str) -> RoomState:
     return replace(state, turn=turn, speech=speech, speaking=_without(state.speaking, participant_id))
 
 
-def _flag(state: RoomState, utterance_id: str) -> RoomState:
-    """Mark every claim that rests on an utterance which is gone."""
+def _flag(state: RoomState, subject_id: str) -> RoomState:
+    """Mark every claim that rests on an utterance, or a statement, which is gone."""
     statements = {
-        key: replace(s, flagged=True) if utterance_id in (*s.supports, *s.contests) else s
+        key: replace(s, flagged=True) if subject_id in (*s.supports, *s.contests) else s
         for key, s in state.statements.items()
     }
     summary = state.summary
     if summary:
-        hit = {i for i, sentence in enumerate(summary.sentences) if utterance_id in sentence.utterances}
+        hit = {i for i, sentence in enumerate(summary.sentences) if subject_id in (*sentence.utterances, *sentence.statements)}
         summary = replace(summary, flagged=summary.flagged | hit)
     return replace(state, statements=statements, summary=summary)
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from deliberation.balloting import StageBallot
+from deliberation.casework import Ratings
 from deliberation.design import Design, Facilitation, Stage
 from deliberation.events import Word
 from deliberation.group_statement import GroupStatement
 from deliberation.payload import Sentence
 from deliberation.translations import Translations
+from deliberation.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class StageClock:
     started_at: float
     ends_at: float | None
     extensions: int = 0
+    lost: float = 0.0  # seconds in which nobody was here, not given back yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +290,8 @@ class RoomState:
     chat: Mapping[str, ChatMessage] = field(default_factory=dict)
     statements: Mapping[str, Statement] = field(default_factory=dict)
     ballots: Mapping[str, StageBallot] = field(default_factory=dict)  # by stage
+    values: Values = Values()
+    ratings: Ratings = field(default_factory=dict)
     group_statements: Mapping[str, GroupStatement] = field(default_factory=dict)
     translations: Translations = field(default_factory=dict)
     summary: Summary | None = None

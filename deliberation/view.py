@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from deliberation import balloting, group_statement, translations
+from deliberation import balloting, casework, group_statement, translations, values_view
 from deliberation.agenda import may_extend
 from deliberation.equity import gini, shares, spoken_seconds
 from deliberation.events import Event
@@ -179,6 +179,8 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
             if not s.withdrawn
         },
         ballots=balloting.view(state, participant_id),
+        values=values_view.view(state, participant_id),
+        cases=casework.view(state, participant_id),
         group_statements=group_statement.view(state, participant_id),
         translations=translations.view(state, participant_id, until),
         summary=_summary(state, participant_id),
@@ -332,6 +334,9 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
         case "group_statement.ranked" | "group_statement.critiqued" | "group_statement.stood":
             if participant_id is None or payload.owner != participant_id:
                 return None
+        case "values.same" | "values.wiser" | "values.told" | "values.replied" | "case.rated":
+            if participant_id is None or payload.owner != participant_id:
+                return None
         case "vote.cast" | "ballot.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":
             if participant_id is None or payload.owner != participant_id:
                 return None
@@ -348,11 +353,12 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
         case "member.joined":
             if participant_id is None and state.plan.privacy.mode != "named":
                 data["name"] = None
-        case "statement.added":
+        case "statement.added" | "values.added":
             data.pop("participant_id")
     return {"seq": event.seq, "at": event.at, "actor": _visible_actor(event), "payload": data}
 
 
 def _visible_actor(event: Event) -> str:
-    """A statement's author and the writer of a private answer are not told by the envelope either."""
-    return "member" if event.kind == "statement.added" and event.payload.owner else event.actor
+    """The author of a statement or a card is not told by the envelope either, nor who took theirs back."""
+    hidden = event.kind in ("statement.added", "values.added") and event.payload.owner
+    return "member" if hidden or getattr(event.payload, "by", None) == "author" else event.actor

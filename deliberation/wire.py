@@ -10,9 +10,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from deliberation.balloting import BallotView
+from deliberation.casework import CasesView
 from deliberation.design import Briefing, PollQuestion
 from deliberation.group_statement import GroupStatementView
 from deliberation.payload import Role
+from deliberation.values_view import ValuesView
 
 
 class ViewBase(BaseModel):
@@ -39,7 +41,7 @@ class StageView(ViewBase):
     """One stage of the agenda and where it stands."""
 
     id: str
-    kind: Literal["discussion", "statements", "ballot", "group-statement", "closing"]
+    kind: Literal["discussion", "statements", "ballot", "group-statement", "values", "wiser", "cases", "closing"]
     title: str
     prompt: str
     minutes: float | None
@@ -273,6 +275,8 @@ class RoomView(ViewBase):
     chat: dict[str, ChatView]
     statements: dict[str, StatementView]
     ballots: dict[str, BallotView]
+    values: ValuesView | None
+    cases: dict[str, CasesView]
     group_statements: dict[str, GroupStatementView]
     translations: dict[str, str]
     summary: SummaryView | None
