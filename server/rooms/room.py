@@ -112,6 +112,7 @@ class Room:
         self.events: list[Event] = list(events)
         self.state = fold_all(self.events)
         self._erasures = [e for event in self.events for e in self._erased_by(event)]
+        self._served_since = clock_now()
         self.attendance = Attendance()
         self.facilitator: Facilitator | None = None
         self.parts: list[Part] = []
@@ -287,7 +288,7 @@ class Room:
             return False
         for payloads, actor in (
             (self.attendance.due(self.state, at), SYSTEM),
-            (agenda.due(self.state, at), SYSTEM),
+            (agenda.due(self.state, at, self._served_since), SYSTEM),
             (turns.due(self.state, at), SYSTEM),
             (group_statement.due(self.state, at), SYSTEM),
             (self._rules(at), AI),

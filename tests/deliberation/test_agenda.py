@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from deliberation import agenda
-from deliberation.commands import ExtendStage, MoreTime, NextStage, Ready
-from deliberation.events import MemberAway, MemberLeft, SpeechStarted
+from deliberation.commands import CloseRoom, ExtendStage, MoreTime, NextStage, Ready
+from deliberation.events import MemberAway, MemberLeft, MemberReturned, SpeechStarted, StageExtended
 from tests.deliberation.rooms import START, Log, kinds
 
 
@@ -109,6 +109,69 @@ def test_an_empty_room_is_closed_after_ten_minutes() -> None:
     log.add(MemberLeft(participant_id="ann", reason="left")).wait(100).add(MemberAway(participant_id="ben"))
     assert log.tick(599) == []
     assert kinds(log.tick(1)) == ["room.closed"] and log.state.close_reason == "abandoned"
+
+
+def away(log: Log, *people: str) -> Log:
+    return log.add(*(MemberAway(participant_id=person) for person in people))
+
+
+def test_time_in_which_nobody_was_there_is_given_back_when_the_first_returns() -> None:
+    log = away(Log().start().wait(100), "ann", "ben", "cat")
+    assert log.tick(400) == []  # the stage was to end 200 seconds ago
+    log.add(MemberReturned(participant_id="ben"))
+    assert [(e.why, e.seconds) for e in log.tick(0) if isinstance(e, StageExtended)] == [("pause", 400)]
+    assert log.state.stage and log.state.stage.ends_at == START + 300 + 400
+    assert log.tick(199) == [] and kinds(log.tick(1))[0] == "stage.ended"
+
+
+def test_a_pause_is_given_back_once_and_uses_up_no_extension() -> None:
+    log = Log().start()
+    log.do("ann", MoreTime())
+    away(log, "ann", "ben", "cat").wait(60)
+    log.add(MemberReturned(participant_id="ben"), MemberReturned(participant_id="cat"))
+    assert kinds(log.tick(0)) == ["stage.extended"] and log.tick(30) == []
+    assert log.state.stage and log.state.stage.extensions == 0 and log.state.more_time == {"ann"}
+    away(log, "ben", "cat").wait(20).add(MemberReturned(participant_id="cat"))
+    assert [e.seconds for e in log.tick(0) if isinstance(e, StageExtended)] == [20]
+
+
+def test_while_one_is_there_the_clock_runs_on() -> None:
+    log = away(Log().start(), "ann", "ben").wait(100).add(MemberReturned(participant_id="ben"))
+    assert log.tick(0) == [] and log.state.stage and log.state.stage.ends_at == START + 300
+
+
+def test_a_pause_counts_from_the_stages_beginning_and_a_stage_without_a_limit_needs_none() -> None:
+    stages = [{"id": "talk", "title": "Talk", "minutes": None}, {"id": "more", "title": "More", "minutes": 5}]
+    log = away(Log(stages=stages).start(), "ann", "ben", "cat").wait(50)
+    log.host(NextStage())
+    log.wait(30).add(MemberReturned(participant_id="ann"))
+    assert [e.seconds for e in log.tick(0) if isinstance(e, StageExtended)] == [30]
+    other = away(Log(stages=stages).start(), "ann", "ben", "cat").wait(50).add(MemberReturned(participant_id="ann"))
+    assert other.tick(0) == []
+
+
+def test_what_remained_of_a_stage_remains_when_the_server_was_away() -> None:
+    log = Log().start().speak("ann", 100)
+    (back,) = agenda.back_from_downtime(log.state, log.now + 5000)
+    assert isinstance(back, StageExtended) and (back.why, back.ends_at) == ("pause", START + 300 + 5000)
+    log.wait(5000).add(back)
+    assert log.tick(199) == [] and kinds(log.tick(1))[0] == "stage.ended"
+
+
+def test_downtime_is_not_counted_twice_where_nobody_was_there_and_closes_no_room() -> None:
+    log = away(Log().start(), "ann", "ben", "cat").wait(5000)
+    assert agenda.back_from_downtime(log.state, log.now) == []
+    assert agenda.due(log.state, log.now, served_since=log.now - 599) == []
+    assert kinds(agenda.due(log.state, log.now, served_since=log.now - 600)) == ["room.closed"]
+    log.add(MemberReturned(participant_id="ann"))
+    assert [e.seconds for e in log.tick(0) if isinstance(e, StageExtended)] == [5000]
+
+
+def test_downtime_before_the_first_stage_or_after_the_end_changes_nothing() -> None:
+    assert agenda.back_from_downtime(Log().state, START + 99) == []
+    over = Log().start()
+    over.host(CloseRoom())
+    assert agenda.back_from_downtime(over.state, START + 99) == []
 
 
 @pytest.mark.parametrize(

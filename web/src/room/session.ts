@@ -241,7 +241,8 @@ export class Session {
           announce(t('announce.stage', { title: view.agenda[payload.index]?.title ?? '' }));
           break;
         case 'stage.extended':
-          announce(t('announce.extended', { n: Math.round(payload.seconds / 60) }));
+          if (payload.why === 'pause') toast(t('announce.pause'));
+          else announce(t('announce.extended', { n: Math.round(payload.seconds / 60) }));
           break;
         case 'turn.started':
           announce(payload.participant_id === this.me.value ? t('announce.yourTurn') : t('announce.turn', { name: name(payload.participant_id) }));
