@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from deliberation.outcomes.bridging import Settings, bridging
+from deliberation.outcomes.bridging import Settings, bridging, half_way
 from deliberation.outcomes.factorisation import factorise
 from deliberation.outcomes.opinion_groups import Settings as MapSettings
 from deliberation.outcomes.opinion_groups import opinion_groups
@@ -80,3 +80,29 @@ def test_intercepts_do_not_depend_on_the_seed_and_follow_group_informed_consensu
 def test_no_votes_give_no_score() -> None:
     outcome = bridging(matrix_of([[None, None]]))
     assert outcome.converged and all(e.intercept == 0 and not e.accepted for e in outcome.items)
+
+
+def test_the_larger_side_does_not_weigh_more() -> None:
+    """Mirror images: what the few want and what the many want get the same score, however unequal the sides."""
+    many, few = [[1, -1, 1]] * 80, [[-1, 1, 1]] * 20
+    settings = Settings(placed_votes=3)
+    by_item = {entry.item: entry for entry in bridging(matrix_of(many + few), settings).items}
+    assert by_item["s2"].intercept > max(by_item["s0"].intercept, by_item["s1"].intercept)
+    gap = by_item["s0"].intercept - by_item["s1"].intercept
+    unmoved = gap - bridging(matrix_of(many + few), settings).moved * (by_item["s0"].factor - by_item["s1"].factor)
+    assert abs(gap) < 0.5 * abs(unmoved)
+
+
+def test_moving_zero_changes_no_prediction() -> None:
+    matrix, _ = camps(40, 12, 2, seed=1, seen=0.9, noise=0.1)
+    outcome, fit = bridging(matrix), factorise(matrix.values((0.0, 0.5, 1.0)), intercept_penalty=0.15, factor_penalty=0.03, per_vote=True)
+    place = {name: n for n, name in enumerate(matrix.items)}
+    for item in outcome.items:
+        ours = item.intercept + np.array(outcome.rows.factors) * item.factor
+        theirs = fit.item_intercepts[place[item.item]] + fit.person_factors * fit.item_factors[place[item.item]]
+        assert np.abs(ours - theirs).max() < 1e-12
+
+
+@pytest.mark.parametrize(("factors", "middle"), [([], 0.0), ([0.3], 0.3), ([-1, -1, -1, 3], 1.0), ([0, 0, 0], 0.0)])
+def test_half_way_is_between_the_means_of_the_two_sides(factors: list[float], middle: float) -> None:
+    assert half_way(np.array(factors, dtype=float)) == pytest.approx(middle)
