@@ -260,6 +260,7 @@ class Talk:
     draft: Draft | None = None
     waiting: bool = False
     failed: bool = False
+    number: int = 0  # of the latest answer, counted over the room
 
     @property
     def told(self) -> int:
@@ -275,6 +276,7 @@ class Values:
     alike: Mapping[tuple[str, str], Alike] = field(default_factory=dict)
     wiser: Mapping[str, Mapping[tuple[str, str, str], int]] = field(default_factory=dict)
     talks: Mapping[str, Talk] = field(default_factory=dict)
+    told: int = 0  # answers to the assistant so far
 
     @property
     def standing(self) -> tuple[Card, ...]:
@@ -317,8 +319,8 @@ def fold(held: Values, payload: ValuesPayload, at: float) -> Values:
             talk = held.talks.get(e.participant_id)
             if talk is None or talk.context != e.context or talk.failed:
                 talk = Talk(e.context)
-            talk = replace(talk, lines=(*talk.lines, ("me", e.text or "")), draft=None, waiting=True)
-            return replace(held, talks={**held.talks, e.participant_id: talk})
+            talk = replace(talk, lines=(*talk.lines, ("me", e.text or "")), draft=None, waiting=True, number=held.told + 1)
+            return replace(held, talks={**held.talks, e.participant_id: talk}, told=held.told + 1)
         case ValueReplied() as e if talk := held.talks.get(e.participant_id):
             draft = Draft(e.title, e.attends or (), e.story or "", e.call_id) if e.title else None
             lines = (*talk.lines, ("ai", e.text)) if e.text else talk.lines

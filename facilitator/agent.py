@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from deliberation.events import (
     HelpCalled,
@@ -22,7 +23,7 @@ from deliberation.events import (
 )
 from deliberation.group_statement import running as searching
 from deliberation.state import RoomState
-from facilitator import classify, drafting, group_statement, summary
+from facilitator import classify, drafting, group_statement, summary, values_cards
 from facilitator.llm import LanguageModel
 from facilitator.moves import AskOthers, CallHuman, Move, Say
 from facilitator.policies import decide
@@ -95,6 +96,13 @@ class RoomFacilitator:
             one = searching(state)
             if one is not None and one.step in ("drafting", "revising"):
                 jobs.append((f"group:{clock.stage_id}:{one.step}", self._group_statement))
+            jobs += [
+                (f"value:{talk.number}", partial(self._value, person=person))
+                for person, talk in state.values.talks.items()
+                if talk.waiting
+            ]
+            if stage.kind == "values" and len(state.values.standing) > 1:
+                jobs.append((f"alike:{len(state.values.cards)}", self._alike))
             if stage.kind == "closing" and state.summary is None:
                 jobs.append(("summary", self._summary))
             if self._model is not None and classify.is_due(state, self._clock()):
@@ -148,6 +156,12 @@ class RoomFacilitator:
             call_id=made.call.call_id if made.call else None,
         )
         return [*made.payloads, payload_of(card, state, self._new_id)]
+
+    async def _value(self, state: RoomState, person: str) -> list[Payload]:
+        return await values_cards.reply(state, person, self._model, self._new_id, self._clock)
+
+    async def _alike(self, state: RoomState) -> list[Payload]:
+        return list(await asyncio.to_thread(values_cards.alike, state))
 
     async def _summary(self, state: RoomState) -> list[Payload]:
         made = await summary.summarise(state, self._model, self._new_id, self._clock)
