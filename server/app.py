@@ -25,6 +25,7 @@ from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
+from facilitator.translation import Translator
 from server import children, ice, metrics, tls
 from server.bus import Bus
 from server.clock import now
@@ -184,10 +185,12 @@ async def serve(
                     recording.push(packet)
 
                 media = RoomMedia(room, media_config(settings), on_audio)
-                room.parts = [media, hearing, recording]
-
                 async def act(payloads: Sequence[Payload]) -> None:
                     await room.add(payloads, AI)
+
+                room.parts = [media, hearing, recording]
+                if model is not None and room.state.plan.transcription.translate:
+                    room.parts.append(Translator(model, act, new_id, now))
 
                 # With facilitation off, what is left of it is safety, and the summary by extraction.
                 chosen = model if room.state.facilitation.mode == "model" else None

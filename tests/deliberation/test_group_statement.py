@@ -79,7 +79,7 @@ def test_the_whole_way_from_drafts_to_a_statement_with_its_dissent() -> None:
     room.propose(110, a="A.", b="B.", c="C.")
     room.rank(120, p1="abc", p2="bac", p3="bca")
     assert room.tick(121) == []  # one has not ranked yet
-    room.rank(122, p4="cab")
+    room.rank(122, p4="cba")
     (chosen,) = room.tick(123)
     assert (chosen.candidate_id, chosen.ranked, chosen.first, chosen.final) == ("b", 4, 2, False)
     assert room.one.step == "critique"

@@ -1242,10 +1242,10 @@ export interface StatementAdded {
   text: string | null;
 }
 /**
- * A statement was taken back by its author, or hidden by a facilitator.
+ * A statement was taken back by its author, or here because its source was (its text is erased then); or a facilitator has hidden it.
  */
 export interface StatementWithdrawn {
-  by: 'author' | 'facilitator';
+  by: 'author' | 'facilitator' | 'source';
   kind: 'statement.withdrawn';
   statement_id: string;
 }

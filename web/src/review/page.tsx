@@ -5,6 +5,7 @@ import { getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
 import { BallotResults } from '../room/ballot';
+import { GroupStatements } from '../room/group-statement';
 import { Record } from '../room/record';
 import { Tally } from '../room/statements';
 import { Summary } from '../room/summary';
@@ -119,6 +120,7 @@ function Room({ room, token }: { room: string; token: string | null }) {
           { id: 'transcript', label: t('review.transcript'), content: () => <Transcript found={found} player={player} focus={focus} /> },
           { id: 'statements', label: t('tab.statements'), content: () => <Statements view={view} onJump={jump} /> },
           ...(Object.keys(view.ballots).length > 0 ? [{ id: 'ballot', label: t('tab.ballot'), content: () => <BallotResults view={view} /> }] : []),
+          ...(Object.keys(view.group_statements).length > 0 ? [{ id: 'group', label: t('tab.group'), content: () => <GroupStatements view={view} session={null} onJump={jump} /> }] : []),
           { id: 'summary', label: t('tab.closing'), content: () => (view.summary ? <Summary view={view} session={null} onJump={jump} /> : <p class="muted">{t('review.noSummary')}</p>) },
           { id: 'record', label: t('tab.record'), content: () => <Record view={view} /> },
           { id: 'downloads', label: t('review.downloads'), content: () => <Downloads room={room} found={found} token={token} /> },

@@ -159,7 +159,7 @@ function Order({ ballot, draft, onChange }: PaperProps) {
   );
 }
 
-function Move({ label, of, sign, disabled, onClick }: { label: string; of: string; sign: string; disabled?: boolean; onClick: () => void }) {
+export function Move({ label, of, sign, disabled, onClick }: { label: string; of: string; sign: string; disabled?: boolean; onClick: () => void }) {
   return (
     <button type="button" class="button small" aria-label={`${label}: ${of}`} title={label} disabled={disabled} onClick={onClick}>
       <span aria-hidden="true">{sign}</span>

@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import type { RoomView, UtteranceView } from '../protocol/types';
 import { clock } from '../ui/controls';
+import { Translated } from '../ui/translated';
 import { OwnWords } from './own-words';
 import type { Session } from './session';
 
@@ -72,16 +73,17 @@ function Line({ session, view, u, follows }: { session: Session; view: RoomView;
   return (
     <div class={`caption seat-${(((who?.seat ?? 1) - 1) % 8) + 1}${own ? ' own' : ''}${follows ? ' follows' : ''}`} data-testid="caption" data-participant={u.participant_id} data-utterance={u.utterance_id}>
       <span class="speaker">{who?.name}</span>
-      <Words u={u} />
+      <Words u={u} view={view} />
       {own && !u.struck && !u.hidden && <OwnWords session={session} u={u} />}
     </div>
   );
 }
 
 /** An utterance's text, or what became of it. */
-export function Words({ u }: { u: UtteranceView }) {
+export function Words({ u, view }: { u: UtteranceView; view?: RoomView }) {
   if (u.struck) return <p class="words gone">{t('words.struck')}</p>;
   if (u.hidden && !u.text) return <p class="words gone">{t('words.hidden')}</p>;
+  if (view?.translations[u.utterance_id] && !u.hidden) return <Translated view={view} id={u.utterance_id} text={u.text} lang={u.language} class="words" />;
   return (
     <p class={u.confidence < 0.5 ? 'words unsure' : 'words'} dir="auto" lang={u.language}>
       {u.text}

@@ -6,6 +6,7 @@ import { maybe, number, t } from '../i18n';
 import type { CardView, RoomView } from '../protocol/types';
 import { narrow, now } from '../ui/controls';
 import { Icon } from '../ui/icons';
+import { Translated } from '../ui/translated';
 import type { Session } from './session';
 
 const SHOWN_SECONDS = 150;
@@ -20,13 +21,13 @@ export function Cards({ session, view }: { session: Session; view: RoomView }) {
   return (
     <section class="cards" aria-label={t('cards')}>
       {cards.map((card) => (
-        <Card key={card.intervention_id} session={session} card={card} />
+        <Card key={card.intervention_id} session={session} view={view} card={card} />
       ))}
     </section>
   );
 }
 
-function Card({ session, card }: { session: Session; card: CardView }) {
+function Card({ session, view, card }: { session: Session; view: RoomView; card: CardView }) {
   const answer = (value: 'helpful' | 'not_helpful' | 'declined' | 'accepted') => void session.do({ type: 'intervention.answer', intervention_id: card.intervention_id, answer: value });
   const ai = card.by === 'ai';
   return (
@@ -41,9 +42,7 @@ function Card({ session, card }: { session: Session; card: CardView }) {
           <Icon name="close" />
         </button>
       </header>
-      <p class="card-text" dir="auto">
-        {card.text}
-      </p>
+      <Translated view={view} id={card.intervention_id} text={card.text} class="card-text" />
       <footer class="card-foot">
         <Actions session={session} card={card} answer={answer} />
         <Why card={card} />

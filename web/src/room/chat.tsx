@@ -2,6 +2,7 @@ import { t } from '../i18n';
 import { useDraft } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { since, useEnd } from './captions';
+import { Translated } from '../ui/translated';
 import type { Session } from './session';
 
 /** Written messages to the room. */
@@ -28,9 +29,7 @@ export function Chat({ session }: { session: Session }) {
             return (
               <li key={m.message_id} class={`chat-message seat-${(((who?.seat ?? 1) - 1) % 8) + 1}`} data-testid="chat-message">
                 <span class="speaker">{who?.name}</span> <span class="muted at">{since(view, m.at)}</span>
-                <p dir="auto" class={gone ? 'gone' : ''}>
-                  {m.struck ? t('chat.struck') : gone ? t('words.hidden') : m.text}
-                </p>
+                {gone ? <p class="gone">{t(m.struck ? 'chat.struck' : 'words.hidden')}</p> : <Translated view={view} id={m.message_id} text={m.text} />}
                 {m.participant_id === session.me.value && !gone && (
                   <button type="button" class="link" onClick={() => void session.do({ type: 'chat.strike', message_id: m.message_id })}>
                     {t('chat.strike')}

@@ -1,6 +1,7 @@
 /** The closing stage, and afterwards: check the summary, then answer the poll again. */
 import { useState } from 'preact/hooks';
 import { t } from '../i18n';
+import { GroupStatements } from './group-statement';
 import { Poll } from './poll';
 import type { Session } from './session';
 import { Summary } from './summary';
@@ -10,6 +11,7 @@ export function Closing({ session }: { session: Session }) {
   if (!view) return null;
   return (
     <div class="closing">
+      <GroupStatements view={view} session={session} />
       <Summary view={view} session={session} />
       {view.poll.length > 0 && <ClosingPoll session={session} />}
     </div>

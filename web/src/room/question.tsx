@@ -1,6 +1,7 @@
 import { t } from '../i18n';
 import type { RoomView } from '../protocol/types';
 import { Paragraphs } from '../ui/controls';
+import { Translated } from '../ui/translated';
 
 /** The question, the running stage's prompt, the agenda and the briefing material. */
 export function Question({ view }: { view: RoomView }) {
@@ -8,13 +9,13 @@ export function Question({ view }: { view: RoomView }) {
   return (
     <div class="question-panel">
       <h2 class="eyebrow">{t('question.title')}</h2>
-      <p class="question" dir="auto" data-testid="question">
-        {view.question}
-      </p>
+      <div data-testid="question">
+        <Translated view={view} id="question" text={view.question} class="question" />
+      </div>
       {stage && (
         <section class="now">
           <h3>{t('question.now', { title: stage.title })}</h3>
-          {stage.prompt && <Paragraphs text={stage.prompt} />}
+          {stage.prompt && (view.translations[`stage:${stage.id}`] ? <Translated view={view} id={`stage:${stage.id}`} text={stage.prompt} /> : <Paragraphs text={stage.prompt} />)}
         </section>
       )}
       {view.briefing.length > 0 && (

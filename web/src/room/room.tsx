@@ -12,6 +12,7 @@ import { Closing } from './closing';
 import { ControlBar } from './bar';
 import { type DialogName, RoomDialogs } from './dialogs';
 import { RoomHeader } from './header';
+import { GroupStatements, waitsForMe } from './group-statement';
 import { useKeys } from './keys';
 import { Record } from './record';
 import { Question } from './question';
@@ -32,6 +33,7 @@ export function Room({ session }: { session: Session }) {
 
   useEffect(() => {
     if (kind === 'statements' || kind === 'ballot') tab.value = kind;
+    else if (kind === 'group-statement') tab.value = 'group';
     else if (kind === 'closing') tab.value = 'closing';
     else if (narrow.value) tab.value = 'talk';
     else tab.value = 'question';
@@ -50,6 +52,9 @@ export function Room({ session }: { session: Session }) {
       : []),
     ...(Object.keys(view.ballots).length > 0
       ? [{ id: 'ballot', label: t('tab.ballot'), icon: 'check' as const, badge: toCast || null, content: () => <Ballots session={session} view={view} /> }]
+      : []),
+    ...(Object.keys(view.group_statements).length > 0
+      ? [{ id: 'group', label: t('tab.group'), icon: 'check' as const, badge: Object.values(view.group_statements).filter(waitsForMe).length || null, content: () => <GroupStatements session={session} view={view} /> }]
       : []),
     { id: 'chat', label: t('tab.chat'), icon: 'send', content: () => <Chat session={session} /> },
     { id: 'record', label: t('tab.record'), icon: 'spark', content: () => <Record view={view} /> },

@@ -272,6 +272,12 @@ export class Session {
         case 'intervention.made':
           announce(`${t(payload.by === 'ai' ? 'card.ai' : 'card.human')}: ${payload.text ?? ''}`);
           break;
+        case 'group_statement.opened':
+          if (view.group_statements[payload.stage_id]?.options.length) announce(t('announce.group.opened'));
+          break;
+        case 'group_statement.chosen':
+          announce(t(payload.final ? 'announce.group.final' : 'announce.group.chosen'));
+          break;
         case 'summary.proposed':
           announce(t('announce.summary'));
           break;

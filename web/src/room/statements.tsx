@@ -4,6 +4,7 @@ import { t } from '../i18n';
 import type { RoomView, StatementView } from '../protocol/types';
 import { Icon, type IconName } from '../ui/icons';
 import { Citations } from '../ui/citations';
+import { Translated } from '../ui/translated';
 import { useDraft } from '../ui/controls';
 import { sorted } from './captions';
 import type { Session } from './session';
@@ -40,9 +41,7 @@ function Statement({ session, view, s }: { session: Session; view: RoomView; s: 
   const voted = s.my_vote != null;
   return (
     <article class={voted || !s.open ? 'statement voted' : 'statement'} data-testid="statement" data-statement={s.statement_id}>
-      <p class="statement-text" dir="auto">
-        {s.text}
-      </p>
+      <Translated view={view} id={s.statement_id} text={s.text} class="statement-text" />
       <p class="statement-origin">
         {s.origin === 'ai' && <Icon name="spark" />}
         {s.mine ? t('origin.mine') : t(`origin.${s.origin as 'participant' | 'ai' | 'seed' | 'carried'}`)}

@@ -4,6 +4,7 @@ import type { RoomView, SummaryView } from '../protocol/types';
 import { Citations } from '../ui/citations';
 import { useDraft } from '../ui/controls';
 import { Icon } from '../ui/icons';
+import { Translated } from '../ui/translated';
 import type { Session } from './session';
 
 interface Props {
@@ -35,9 +36,7 @@ export function Summary({ view, session, onJump }: Props) {
         {summary.sentences.map((sentence, index) => (
           <li key={index} class={sentence.minority ? 'sentence minority' : 'sentence'} data-testid="summary-sentence" data-sentence={index}>
             {sentence.minority && <p class="eyebrow">{t('summary.minority')}</p>}
-            <p class="sentence-text" dir="auto">
-              {sentence.text}
-            </p>
+            <Translated view={view} id={`${summary.summary_id}:${index}`} text={sentence.text} class="sentence-text" />
             {sentence.flagged && <p class="flagged">{t('flagged')}</p>}
             <Citations view={view} utterances={sentence.utterances} label={t('cites.words', { n: sentence.utterances.length })} onJump={onJump} />
             {sentence.statements.length > 0 && (
