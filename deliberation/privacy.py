@@ -1,9 +1,12 @@
 """Privacy modes: what leaves a room for pages and files is made from `redact(events, mode)`, so the mode holds everywhere by construction.
 
+What concerns somebody's safety is between them and the facilitators and leaves in no mode: reports, calls for help, the private questions,
+answers and verdicts on what somebody said, and the cards of the safety rules with their answers (`_inside`).
+
 Owns what each field of each event is (`FIELDS`; a field that is not listed there cannot leave) and what a mode does with it. Pure; the key
 that shuffles labels is an argument. Called by the review API and by every export; inside the room people see each other by name.
 
-`named`: reports and private safety answers go, hidden words are blank, recordings stay of those who agreed to them.
+`named`: hidden words are blank, recordings stay of those who agreed to them.
 
 `pseudonym`: besides, names are "Participant N" by seat, ids are labels that hold for one room only, facilitators are "Facilitator", names
 in what was said are masked, segments stay only where two members at least share all of them.
@@ -34,6 +37,7 @@ from deliberation.events import (
     SYSTEM,
     Event,
     InterventionAnswered,
+    InterventionMade,
     MemberJoined,
     Payload,
     PollAnswered,
@@ -80,7 +84,10 @@ FIELDS: Mapping[str, str] = {
     **{name: name for name in ("name", "words", "sentences", "design", "segments")},
 }
 
-_NEVER_LEAVE = ("report.filed", "safety.answered", "values.told", "values.replied")
+_NEVER_LEAVE = (
+    "report.filed", "help.called", "help.answered", "safety.asked", "safety.answered", "safety.decided",
+    "values.told", "values.replied",
+)  # fmt: skip
 _PREFIXES = {
     "utterance_id": "u",
     "message_id": "c",
@@ -121,7 +128,7 @@ def redact(
     """
     if not events:
         return []
-    kept = _without_hidden([e for e in events if e.kind not in _NEVER_LEAVE])
+    kept = _inside(_without_hidden(events))
     if mode == "named":
         return _renumbered(_with_consented_audio(kept))
     redactor = _Redactor(kept, mode, names or {})
@@ -384,7 +391,26 @@ def common_background(state: RoomState) -> list[tuple[str, Any, str, bool]]:
     return sorted(blurred)
 
 
-def _without_hidden(events: list[Event]) -> list[Event]:
+def safety_rule(rule: str) -> bool:
+    """Say whether a card's rule is one of the safety rules, whose cards are between their addressee and the facilitators."""
+    return rule.startswith("safety.")
+
+
+def _inside(events: Iterable[Event]) -> list[Event]:
+    """Leave out what stays in the room in every mode."""
+    kept: list[Event] = []
+    private: set[str] = set()
+    for event in events:
+        payload = event.payload
+        if isinstance(payload, InterventionMade) and safety_rule(payload.rule):
+            private.add(payload.intervention_id)
+        subject = getattr(payload, "intervention_id", None) or getattr(payload, "subject_id", None)
+        if event.kind not in _NEVER_LEAVE and subject not in private:
+            kept.append(event)
+    return kept
+
+
+def _without_hidden(events: Sequence[Event]) -> Sequence[Event]:
     """Blank what the group, or a facilitator, has hidden."""
     state = fold_all(_renumbered(events))
     hidden = [u.utterance_id for u in state.utterances.values() if u.hidden]

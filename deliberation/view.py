@@ -212,7 +212,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
         recording=tuple(sorted(state.recording)),
         transcription_behind=state.transcription_behind,
         help=HelpView.model_validate(state.help, from_attributes=True)
-        if state.help and (facilitator or state.help.participant_id == participant_id)
+        if state.help and (facilitator or (participant_id is not None and state.help.participant_id == participant_id))
         else None,
         reports=tuple(ReportView.model_validate(r, from_attributes=True) for r in state.reports if facilitator),
     )

@@ -25,14 +25,14 @@ from deliberation.outcomes import report
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
 from deliberation.outcomes.result import Result
-from deliberation.privacy import redact
+from deliberation.privacy import redact, safety_rule
 from deliberation.state import RoomState
 from deliberation.survey import counted
 from facilitator.text import content_words
 from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
 from server.outcome_plans import figures_for_everybody, plan, title_of
-from server.storage.records import DeliberationRecord, ParticipantRecord, RoomRecord
+from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
 from server.storage.store import Store
 
@@ -214,8 +214,8 @@ def process_card(found: Computed) -> report.ProcessCard:
     )
 
 
-def run_report(found: Computed) -> report.RunReport:
-    """Return what happened when it ran."""
+def run_report(found: Computed, links: Sequence[LinkRecord] = ()) -> report.RunReport:
+    """Return what happened when it ran; `links` are all that were issued."""
     rooms = [room for room in found.gathered.rooms if room.number]  # a survey is no room
     seated = {person for room in found.gathered.rooms for person in room.members}
     last: dict[str, RoomState] = {}
@@ -226,9 +226,13 @@ def run_report(found: Computed) -> report.RunReport:
     outages: Counter[str] = Counter()
     for room in rooms:
         outages["language model"] += sum(e.outcome in ("timeout", "unavailable", "open_circuit") for e in room.ledger.values())
+    invitations = [link for link in links if link.role == "invitation"]
     still_open = {person.participant_id for person in found.people if person.room_id} - seated
     return report.RunReport(
-        invited=len(found.people),
+        invitations=len(invitations),
+        offered=None if any(link.seats is None for link in invitations) else sum(link.seats or 0 for link in invitations),
+        opened=sum(link.opened for link in invitations),
+        accepted=len(found.people),
         joined=len(seated),
         finished=finished,
         no_shows=len(found.people) - len(seated | still_open),
@@ -236,7 +240,7 @@ def run_report(found: Computed) -> report.RunReport:
         rooms_finished=sum(room.close_reason == "finished" for room in rooms),
         rooms_merged=sum(room.close_reason == "merged" for room in rooms),
         speaking_gini=round(median(ginis), 3) if ginis else None,
-        interventions=dict(Counter(card.rule for room in rooms for card in room.interventions.values() if card.by == "ai")),
+        interventions=dict(Counter(_rule(card.rule) for room in rooms for card in room.interventions.values() if card.by == "ai")),
         outages={name: times for name, times in outages.items() if times},
         withdrawn=sum(person.withdrawn_at is not None for person in found.people),
     )
@@ -254,7 +258,7 @@ def ai_uses(rooms: Sequence[RoomState]) -> tuple[report.AiUse, ...]:
             times[f"asked a model: {call.purpose}", call.model, call.prompt] += 1
         for card in room.interventions.values():
             if card.by == "ai":
-                what = (f"said something to the group: {card.rule}", "", "")
+                what = (f"said something to the group: {_rule(card.rule)}", "", "")
                 times[what] += 1
                 overruled[what] += any(answer in ("not_helpful", "declined") for answer in card.answers.values())
         for statement in room.statements.values():
@@ -266,6 +270,11 @@ def ai_uses(rooms: Sequence[RoomState]) -> tuple[report.AiUse, ...]:
             wrong = {mark.sentence for mark in room.summary.marks if mark.verdict == "wrong"}
             overruled["wrote a group's summary", room.summary.method, ""] += bool(wrong)
     return tuple(report.AiUse(what, n, model, prompt, overruled[what, model, prompt]) for (what, model, prompt), n in sorted(times.items()))
+
+
+def _rule(rule: str) -> str:
+    """Return how a count names a rule: what sort of safety matter it was is told to nobody."""
+    return "safety" if safety_rule(rule) else rule
 
 
 def _changes(found: Computed) -> tuple[str, ...]:

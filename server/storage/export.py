@@ -160,7 +160,7 @@ def readme(deliberation: DeliberationRecord, of_rooms: Sequence[Mode], running: 
         + " Practice rooms are never included.\n",
         "## Privacy\n",
         *(f"`{mode}`: {MODE_NAMES[mode]}\n" for mode in modes),
-        "Reports to facilitators, private answers on safety and words that the group has hidden are never included.\n",
+        "Reports, calls for help, whatever concerns somebody's safety, and words that were hidden are never included.\n",
         "## Names that were spoken\n",
         NAME_RULES + "\n",
         "## Files\n",

@@ -51,6 +51,7 @@ from deliberation.events import (
 )
 from deliberation.privacy import FIELDS, Mode, redact, reviewable
 from deliberation.room import fold_all
+from deliberation.translations import TextTranslated
 from deliberation.view import room_view
 
 NAMES = {"prt-7f3a": "Gudrun Aas", "prt-91bc": "Tomek Wolski", "prt-c0de": "Will Marsh", "prt-55aa": "Amina"}
@@ -151,6 +152,10 @@ def room(mode: str, closed: bool = True, **privacy: Any) -> list[Event]:
         (42, "ai", SafetyAsked(case_id="cas-1", participant_id=t, subject_id=f"{t}/4", asked=(g, w), why="insult")),
         (43, g, SafetyAnswered(case_id="cas-1", participant_id=g, verdict="hide")),
         (44, "system", SafetyDecided(case_id="cas-1", verdict="hide", by="group")),
+        (45, "ai", InterventionMade(intervention_id="int-2", rule="safety.distress", text="Would you like to talk to somebody?", to=(w,), about=w, why="words of distress were heard")),
+        (46, w, InterventionAnswered(intervention_id="int-2", participant_id=w, answer="declined")),
+        (46.5, "ai", TextTranslated(subject_id="int-2", participant_id=None, language="es", text="¿Quieres hablar con alguien?", call_id="cal-0")),
+        (47, "system", HelpCalled(participant_id=None, why="a removal was asked for")),
         (50, "system", StageEnded(stage_id="talk", why="time")),
         (50, "system", StageStarted(stage_id="vote", index=1, ends_at=BASE + 350)),
         (51, g, StatementAdded(statement_id="sta-1", participant_id=g, text="Tomek should decide the quota.", supports=(f"{g}/1",))),
@@ -221,7 +226,17 @@ def test_no_name_id_or_affiliation_that_singles_out_is_left(mode: Mode) -> None:
 @pytest.mark.parametrize("mode", get_args(Mode))
 def test_reports_private_answers_and_hidden_words_stay_inside(mode: Mode) -> None:
     text = written(redacted(mode))
-    assert "shouting" not in text and "rude" not in text and "safety.answered" not in text
+    for inside in ("shouting", "rude", "safety.", "help.", "report.", "words of distress", "talk to somebody", "hablar", "removal"):
+        assert inside not in text, inside
+    assert "safety.distress" in written(room(mode))
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_a_researchers_view_of_a_room_shows_nobodys_distress(mode: Mode) -> None:
+    for state in (fold_all(redacted(mode)), fold_all(room(mode))):  # even if it was not redacted
+        view = room_view(state, "researcher")
+        assert view.help is None and view.reports == () and view.safety == {}
+        assert not any(card.rule.startswith("safety.") for card in view.cards.values())
 
 
 def test_named_mode_keeps_who_said_what_and_the_audio_of_those_who_agreed() -> None:
@@ -260,7 +275,8 @@ def test_pseudonym_mode_keeps_segments_only_where_two_share_all_of_them() -> Non
 def test_pseudonym_mode_points_the_ledger_at_the_same_events() -> None:
     whole, masked = room("pseudonym"), redacted("pseudonym")
     entry = fold_all(masked).ledger["k1"]
-    assert whole[29].kind == masked[entry.last_seq - 1].kind
+    assert [e.kind for e in whole[:30]][-4:] == ["member.returned", "report.filed", "help.called", "help.answered"]
+    assert masked[entry.last_seq - 1].kind == "member.returned"  # the last before it that leaves the room
 
 
 def test_chatham_house_tells_nobody_apart_in_what_was_said() -> None:
