@@ -27,6 +27,7 @@ from facilitator import classify, drafting, group_statement, summary, values_car
 from facilitator.llm import LanguageModel
 from facilitator.moves import AskOthers, CallHuman, Move, Say
 from facilitator.policies import decide
+from facilitator.taken_back import without_taken_back
 from facilitator.wording import written
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,9 @@ class RoomFacilitator:
             name, work = job
             self._tried.add(name)
             try:
-                if payloads := await work(self._state):
+                given = self._state
+                payloads = without_taken_back(await work(given), given, self._state)
+                if payloads:
                     await self._act(payloads)
             except (
                 Exception

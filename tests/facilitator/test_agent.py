@@ -389,6 +389,30 @@ async def test_statements_that_come_after_the_stage_is_over_are_not_shown() -> N
     assert [call.outcome for call in of_kind(room, "ai.called")] == ["ok"]
 
 
+@pytest.mark.parametrize("stage", [1, 2])
+async def test_words_struck_while_the_model_works_do_not_come_back(stage: int) -> None:
+    room = Room(4)
+    room.talk(LINES)
+    agents: list[RoomFacilitator] = []
+    lost, kept = LINES[0][1], LINES[2][1]
+
+    def late(request: Any) -> str:
+        room.add(120, UtteranceStruck(utterance_id="u1", participant_id="p1"))
+        agents[0].observe(room.state)
+        texts = [(f"{lost[:-1]} and adults.", 1), (kept, 3)]
+        if request.schema_name == "StatementDraft":
+            return json.dumps({"statements": [{"text": text, "supports": [n]} for text, n in texts]})
+        return json.dumps({"sentences": [{"text": text, "utterances": [n]} for text, n in texts]})
+
+    agents.append(facilitator(room, ScriptedModel(late)))
+    room.start(stage, 100)
+    await work(room, agents[0])
+    made = [e.payload.model_dump_json() for e in room.events if e.at >= START + 100]
+    assert not any("the air is bad for children" in text for text in made)
+    assert any(kept in text for text in made)  # what others said is made use of all the same
+    assert of_kind(room, "ai.called")[0].output is None
+
+
 async def test_silence_in_the_talk_leaves_the_statements_to_the_group() -> None:
     room = Room(4)
     agent = facilitator(room)
