@@ -5,10 +5,13 @@ operation to its rows (server/storage/store.py), so what is gone from a page is 
 
 Four things can be erased, each known by ids alone, so that the list of erasures may be kept for good:
 
-    subject  the text of one utterance or message, taken back by who said it
+    subject  the text of one utterance, message or statement, taken back by who said it
     words    everything one participant said and wrote, their name and segments (`on_withdraw: erase`)
     name     a participant's name and segments; what they said stays (`on_withdraw: pseudonymise`)
     audio    a participant's recordings (files; nothing in the events)
+
+What was made of erased words goes with them: statements that the AI drafted from nothing else, sentences of the summary that cite them, and
+whatever repeats any of it.
 """
 
 from __future__ import annotations
@@ -27,7 +30,10 @@ from deliberation.events import (
     Event,
     MemberJoined,
     Payload,
+    StatementAdded,
+    StatementWithdrawn,
     SummaryProposed,
+    UtteranceFinal,
     UtteranceStruck,
 )
 from deliberation.group_statement import CandidateProposed
@@ -74,6 +80,8 @@ def erasures_of(payload: Payload, on_withdraw: Literal["erase", "pseudonymise"])
             return (Erasure("subject", payload.utterance_id),)
         case ChatStruck():
             return (Erasure("subject", payload.message_id),)
+        case StatementWithdrawn() if payload.by != "facilitator":
+            return (Erasure("subject", payload.statement_id),)
         case ConsentWithdrawn() if "take_part" in payload.items:
             what: Literal["words", "name"] = "words" if on_withdraw == "erase" else "name"
             return (Erasure(what, payload.participant_id), Erasure("audio", payload.participant_id))
@@ -85,16 +93,21 @@ def erasures_of(payload: Payload, on_withdraw: Literal["erase", "pseudonymise"])
 def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
     """Return, by seq, the payloads that an erasure changes, as they are to be kept from now on.
 
-    Besides the thing itself, what the facilitator wrote goes where it repeats the erased words (`ECHO_WORDS` in a row, or all of them):
-    whole texts, and in summaries single sentences. With somebody's name, it goes from what the others said too.
+    Besides the thing itself, what was made of it goes (`_made_of`), and what the facilitator wrote where it repeats any of these words
+    (`ECHO_WORDS` in a row, or all of them): whole texts, and in summaries single sentences. With somebody's name, it goes from what the
+    others said too.
     """
     events = tuple(events)
     changed = {event.seq: _blank(event.payload) for event in events if _hit(event.payload, erasure)}
     gone = [text for event in events if event.seq in changed for text in _texts(event.payload)]
+    if gone or erasure.what in ("subject", "words"):
+        made, texts = _made_of(events, changed)
+        changed |= made
+        gone += texts
     if gone:
         for event in events:
-            kept = event.payload if event.payload.owner is None else None
-            rewritten = _without_echoes(kept, gone) if kept is not None else None
+            kept = changed.get(event.seq) or event.payload
+            rewritten = _without_echoes(kept, gone) if kept.owner is None else None
             if rewritten is not None:
                 changed[event.seq] = rewritten
     subjects = {event.payload.subject for event in events if event.seq in changed}
@@ -114,6 +127,32 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
             if after != before:
                 changed[event.seq] = after
     return {seq: payload for seq, payload in changed.items() if payload is not None}
+
+
+def _made_of(events: Sequence[Event], changed: Mapping[int, Payload | None]) -> tuple[dict[int, Payload | None], list[str]]:
+    """Return what rests on words that are gone, without its text, and those texts.
+
+    A statement that the AI drafted goes when all that it rests on has gone; a sentence of a summary, when anything that it cites has.
+    """
+    gone: set[str] = set()
+    made: dict[int, Payload | None] = {}
+    texts: list[str] = []
+    for event in events:
+        payload = event.payload
+        erased_here = event.seq in changed
+        if isinstance(payload, UtteranceFinal | StatementAdded) and (erased_here or payload.text is None):
+            gone.add(payload.subject or "")
+        elif isinstance(payload, StatementAdded) and payload.origin == "ai" and payload.supports and gone.issuperset(payload.supports):
+            made[event.seq] = _blank(payload)
+            texts.append(payload.text or "")
+            gone.add(payload.statement_id)
+        elif isinstance(payload, SummaryProposed) and payload.sentences is not None:
+            cites = [bool(s.text) and not gone.isdisjoint((*s.utterances, *s.statements)) for s in payload.sentences]
+            if any(cites):
+                texts += [s.text for s, hit in zip(payload.sentences, cites, strict=True) if hit]
+                kept = tuple(s.model_copy(update={"text": ""}) if hit else s for s, hit in zip(payload.sentences, cites, strict=True))
+                made[event.seq] = payload.model_copy(update={"sentences": kept})
+    return made, [text for text in texts if text]
 
 
 def erased(events: Sequence[Event], erasures: Iterable[Erasure]) -> list[Event]:

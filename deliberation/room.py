@@ -324,6 +324,7 @@ def fold(state: RoomState, event: Event) -> RoomState:
             return replace(state, ballots=balloting.fold(state.ballots, e))
         case SummaryProposed() as e:
             summary = Summary(e.summary_id, event.at, e.sentences or (), e.method, e.dropped, e.call_id)
+            summary = replace(summary, flagged=frozenset(i for i, one in enumerate(summary.sentences) if not one.text))
             state = replace(state, summary=summary)
             for utterance in state.utterances.values():
                 state = _flag(state, utterance.utterance_id) if utterance.struck else state

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from deliberation.design import Design, Survey
-from deliberation.events import Event, InterventionMade, Payload, RoomOpened, StageReady, StageStarted, StatementAdded
+from deliberation.events import Event, InterventionMade, Payload, RoomOpened, StageReady, StageStarted, StatementAdded, StatementWithdrawn
 from deliberation.outcomes.cohorts import is_vague
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.state import RoomState, Statement
@@ -62,6 +62,12 @@ def added(
         )
         for text, (_, state, statement) in ranked[: max(0, limit - len(standing))]
     ]  # fmt: skip
+
+
+def taken_back(state: RoomState, statement_ids: Sequence[str]) -> list[Payload]:
+    """Return what takes carried statements back that stand here still; in rooms as in surveys."""
+    standing = [i for i in statement_ids if i in state.statements and not state.statements[i].withdrawn]
+    return [StatementWithdrawn(statement_id=i, by="source") for i in standing]
 
 
 def wants_follow_up(state: RoomState, participant_id: str) -> dict[str, float] | None:

@@ -154,7 +154,7 @@ def vote_sentences(state: RoomState) -> tuple[Sentence, ...]:
 def recheck(state: RoomState) -> Summarised | None:
     """Return the summary without what no longer holds after words were struck or hidden; None where nothing has changed.
 
-    No model is asked: a sentence stays, loses a citation, or goes.
+    No model is asked: a sentence stays, loses a citation, or goes. Who was cited only by one that goes is quoted in its place.
     """
     summary = state.summary
     if summary is None or not summary.flagged:
@@ -166,6 +166,10 @@ def recheck(state: RoomState) -> Summarised | None:
             update = {"utterances": verdict.utterances, "statements": verdict.statements}
             kept.append(sentence.model_copy(update=update))
     gone = len(summary.sentences) - len(kept)
+    cited = {u for sentence in summary.sentences for u in sentence.utterances}
+    heard = {u.participant_id for u in state.utterances.values() if u.utterance_id in cited and u.usable}
+    again, _ = extracted(state, beside=kept) if heard else ((), 0)
+    kept += [s for s in again if any(state.utterances[u].participant_id in heard for u in s.utterances)]
     return Summarised(tuple(kept), summary.method, summary.dropped + gone, None)
 
 

@@ -9,7 +9,7 @@ Invariant: what is remembered of a log is as the store has it; after an erasure 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -87,11 +87,9 @@ class Surveys:
         """Return what somebody who answers sees. Raises `NotFound` for whoever is in no survey."""
         return page(await self._state(await self._room_of(participant_id)), participant_id)
 
-    async def take_back(self, room_id: str, statement_ids: list[str], make: Callable[[str], Payload]) -> None:
+    async def take_back(self, room_id: str, statement_ids: Sequence[str]) -> None:
         """Take statements out of a survey whose sources are gone."""
-        await self._append(
-            room_id, SYSTEM, lambda s: [make(i) for i in statement_ids if i in s.statements and not s.statements[i].withdrawn]
-        )
+        await self._append(room_id, SYSTEM, lambda s: survey.taken_back(s, statement_ids))
 
     async def close(self, deliberation_id: str) -> None:
         """End the survey: from now on all its answers count."""

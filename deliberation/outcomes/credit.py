@@ -168,22 +168,25 @@ def permitted(record: Record, scope: str, now: float) -> tuple[str, ...]:
     return tuple(item.id for item in record.items if item.id in fine)
 
 
-def provenance(items: Iterable[Item]) -> str:
-    """Return the derivations as PROV-JSON (W3C PROV-DM): items are entities, authors agents by pseudonym."""
+def provenance(items: Iterable[Item], *, anonymous: bool = False) -> str:
+    """Return the derivations as PROV-JSON (W3C PROV-DM): items are entities, authors agents by pseudonym.
+
+    `anonymous`: without authors, and without the hashes of what single people said, from which short words could be guessed.
+    """
     document = ProvDocument()
     document.add_namespace("item", "urn:parley:item:")
     document.add_namespace("person", "urn:parley:person:")
     document.add_namespace("parley", "urn:parley:term:")
     listed = list(items)
     for item in listed:
-        document.entity(
-            f"item:{quote(item.id, safe='')}",
-            {"prov:type": item.kind, "parley:contentHash": item.content_hash, "parley:licence": item.licence},
-        )
-    for author in sorted({item.author for item in listed if item.author}):
+        told = {"prov:type": item.kind, "parley:licence": item.licence}
+        if not (anonymous and item.kind in ("contribution", "response")):
+            told["parley:contentHash"] = item.content_hash
+        document.entity(f"item:{quote(item.id, safe='')}", told)
+    for author in sorted({item.author for item in listed if item.author and not anonymous}):
         document.agent(f"person:{quote(author, safe='')}")
     for item in listed:
-        if item.author:
+        if item.author and not anonymous:
             document.wasAttributedTo(f"item:{quote(item.id, safe='')}", f"person:{quote(item.author, safe='')}")
         for source in dict.fromkeys(item.sources):
             document.wasDerivedFrom(f"item:{quote(item.id, safe='')}", f"item:{quote(source, safe='')}")

@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from deliberation import balloting
+from deliberation import balloting, casework
 from deliberation.events import Event, StatementAdded, UtteranceFinal
-from deliberation.outcomes import contributions
+from deliberation.outcomes import contributions, gather_stages
 from deliberation.outcomes.disclosure import OTHER, coarsen
 from deliberation.outcomes.record import Ballot, Consent, Item, Judgement, Mode, Participant, Record, content_hash
 from deliberation.privacy import Mode as PrivacyMode
@@ -79,6 +79,16 @@ def gather(
     return gathering.done([state for state, _, _ in opened], [released for _, released, _ in opened])
 
 
+def pseudonym(key: bytes, participant_id: str) -> str:
+    """Return a participant's name in the record, where the privacy mode keeps one for all that they did."""
+    return _pseudonym(key, "person", "p", participant_id)
+
+
+def _pseudonym(key: bytes, world: str, prefix: str, participant_id: str) -> str:
+    name = f"{world}\0{participant_id}"
+    return f"{prefix}-{hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:10]}"
+
+
 class _Gathering:
     """Collects room by room. Items are numbered in the order in which they were first put to anybody, so numbers stay as rooms are added."""
 
@@ -90,6 +100,7 @@ class _Gathering:
         self._strict = mode == "chatham-house"
         self._mode, self._key, self._withdrawn = mode, key, withdrawn
         self._numbers: dict[str, str] = {}  # a text's hash (or the id of one that was erased) → item id
+        self._values: dict[str, str] = {}  # the hash of a card's words → item id
         self._items: dict[str, Item] = {}
         self._people: dict[str, Participant] = {}
         self._judgements: list[Judgement] = []
@@ -121,12 +132,17 @@ class _Gathering:
         self._votes(state, log, items)
         self._cast(state, released, items)
         self._answers(state, released, log)
+        self._stages(gather_stages.Room(state, released, tuple(log.stored), tuple(log.released), self._strict))
         self._contributions(state, released, log, items)
 
     def done(self, states: Sequence[RoomState], released: Sequence[RoomState]) -> Gathered:
         """Return what was collected, with segments coarsened that would single somebody out."""
+        people = _blurred(tuple(self._people.values()), strict=self._strict)
+        # Too few experts are not told apart from lay people; their judgements must not count as lay people's then.
+        untold = {p.id for p in self._people.values() if p.expert} - {p.id for p in people if p.expert}
+        self._judgements = [j for j in self._judgements if j.kind != "rating" or j.participant not in untold]
         record = Record(
-            participants=_blurred(tuple(self._people.values()), strict=self._strict),
+            participants=people,
             items=tuple(self._with_papers(item) for item in self._all_items()),
             judgements=tuple(sorted(self._judgements, key=lambda j: (j.at, j.participant, j.item))),
             consents=tuple(self._consents.values()),
@@ -134,6 +150,26 @@ class _Gathering:
         quotes = {item: tuple(found.values()) for item, found in self._quotes.items()}
         cast = tuple(self._on_shared_paper(ballot) for _, ballot in sorted(self._ballots.items()))
         return Gathered(replace(record, ballots=(*ballots_of(record), *cast)), quotes, tuple(states), tuple(released), len(self._taking_part))
+
+    def _stages(self, room: gather_stages.Room) -> None:
+        """Add what was written and judged in stages of values and of cases."""
+        cards = gather_stages.cards_of(room, self._values, self._items, lambda person: "" if self._strict else self._pseudonym(person))
+        for story in gather_stages.stories(room, cards):
+            if story.person not in self._withdrawn:
+                label = room.released.members.get(story.shown)
+                where = f"r{room.state.number}.{story.label}"
+                speaker = label.name if label and not self._strict else None
+                self._quotes.setdefault(story.item, {})[where] = Quote(room.state.number, where, speaker, story.text)
+        gather_stages.cases_of(room, self._items)
+        experts = casework.expert_cohorts(room.state.plan)
+        for world, found in (("values", gather_stages.compared(room, cards)), ("cases", gather_stages.rated(room))):
+            for one in found:
+                if one.person in self._withdrawn:
+                    continue
+                self._judge(one.person, world, one.judgement)
+                who = self._judgements[-1].participant
+                expert = self._from.get(one.person, ("", ""))[1] in experts
+                self._people[who] = replace(self._people[who], expert=world == "cases" and expert or self._people[who].expert)
 
     def _all_items(self) -> list[Item]:
         """Return the items, answers with their themes, and last the outcome of all rooms."""
@@ -163,9 +199,9 @@ class _Gathering:
             self._items[item.id] = item
 
     def _pseudonym(self, participant_id: str, world: str = "votes") -> str:
-        name = f"{world if self._strict else 'person'}\0{participant_id}"
-        prefix = {"votes": "v", "polls": "q", "ballots": "b"}[world] if self._strict else "p"
-        return f"{prefix}-{hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:10]}"
+        if not self._strict:
+            return pseudonym(self._key, participant_id)
+        return _pseudonym(self._key, world, {"votes": "v", "polls": "q", "ballots": "b", "values": "w", "cases": "r"}[world], participant_id)
 
     def _statements(self, state: RoomState, released: RoomState, log: RoomLog) -> dict[str, str]:
         """Add the room's statements; return the item of each that still stands, by statement id."""
@@ -185,10 +221,10 @@ class _Gathering:
             member = state.members.get(own.participant_id or "")
             voices |= {self._from[member.participant_id][1]} if member and member.participant_id in self._from else set()
             known = self._items.get(item)
+            author = self._pseudonym(own.participant_id) if own.participant_id and not self._strict else ""
             if known is None:
-                author = own.participant_id if not self._strict else None
                 self._items[item] = Item(
-                    item, text=shown.text or "", author=self._pseudonym(author) if author else "", sources=sources,
+                    item, text=shown.text or "", author=author, sources=sources,
                     at=round(statement.at, 0 if self._strict else 3),
                     licence=state.plan.consent.licence,
                     scopes=tuple(s for s, given in member.consent.items() if given) if member and not self._strict else (),
@@ -202,7 +238,8 @@ class _Gathering:
                 kept["rooms"] = f"{kept['rooms']} {state.number}"
                 kept["cohorts"] = "; ".join(sorted({*filter(None, kept["cohorts"].split("; ")), *voices}))
                 kept["rounds"] = " ".join(dict.fromkeys([*kept["rounds"].split(), str(state.round)]))
-                self._items[item] = replace(known, sources=tuple(dict.fromkeys((*known.sources, *sources))), attributes=kept)
+                together = tuple(dict.fromkeys((*known.sources, *sources)))
+                self._items[item] = replace(known, author=known.author or author, sources=together, attributes=kept)
             for utterance_id in own.supports:
                 self._quote(item, utterance_id, spoken, state, released)
         return found

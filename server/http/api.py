@@ -11,6 +11,7 @@ import json
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+import yaml
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -40,7 +41,7 @@ from server.settings import Settings
 from server.storage.records import LinkRecord, LinkRole, ParticipantRecord
 from server.survey import SurveyCommand
 
-_PAGES: dict[LinkRole, str] = {"invitation": "join", "facilitator": "monitor", "researcher": "review"}
+_PAGES: dict[LinkRole, str] = {"invitation": "join", "preview": "join", "facilitator": "monitor", "researcher": "review"}
 
 
 COHORTS: dict[str, str] = {"online": "main", "chat": "main", "on-site": "on-site", "survey": "survey"}
@@ -60,9 +61,9 @@ class _Move(BaseModel):
 
 
 async def check_design(request: web.Request, link: Link) -> web.Response:
-    """Say whether a design (YAML or JSON) is sound, and what is wrong with it if not."""
+    """Say whether a design (YAML or JSON) is sound, and what is wrong with it if not; `given` is what was sent, as JSON."""
     design = await _design(request)
-    return web.json_response({"ok": True, "design": design.model_dump(mode="json")})
+    return web.json_response({"ok": True, "design": design.model_dump(mode="json"), "given": yaml.safe_load(await request.read())})
 
 
 async def create_deliberation(request: web.Request, link: Link) -> web.Response:
@@ -117,6 +118,20 @@ async def open_deliberation(request: web.Request, link: Link) -> web.Response:
     return web.Response(status=204)
 
 
+async def begin_deliberation(request: web.Request, link: Link) -> web.Response:
+    """Form groups now of those who wait, without waiting for the opening time or for more people."""
+    await request.app[STORE].deliberation(request.match_info["id"])
+    waiting = await request.app[ROOMS].begin(request.match_info["id"])
+    return web.json_response({"waiting": waiting})
+
+
+async def rebalance(request: web.Request, link: Link) -> web.Response:
+    """Move people out of groups that have become too small, where others have places."""
+    await request.app[STORE].deliberation(request.match_info["id"])
+    moved = await request.app[ROOMS].rebalance(request.match_info["id"])
+    return web.json_response({"moved": moved})
+
+
 async def calendar(request: web.Request, link: Link) -> web.Response:
     """Give the opening time as a calendar file. Raises `NotFound` for a deliberation that is open all the time."""
     record = await request.app[STORE].deliberation(request.match_info["id"])
@@ -132,6 +147,8 @@ async def join_info(request: web.Request, link: Link) -> web.Response:
     """Give what a page needs before anyone has joined."""
     record = await request.app[STORE].deliberation(request.match_info["id"])
     design, settings = record.design, request.app[SETTINGS]
+    if link.role == "invitation":
+        await request.app[STORE].note_opened(link.link_id)
     facilitation = design.facilitation.mode
     if facilitation == "model" and not settings.llm_model:
         facilitation = "rules"
@@ -155,6 +172,7 @@ async def join_info(request: web.Request, link: Link) -> web.Response:
         survey=design.survey is not None,
         opens_at=_opens_at(design),
         open=record.open,
+        preview=link.role == "preview",
     )
     return web.Response(text=info.model_dump_json(), content_type="application/json")
 
@@ -206,7 +224,7 @@ async def deliberation_links(app: web.Application, deliberation_id: str) -> Deli
         monitor_url=f"{base}/monitor#k={await auth.standing('facilitator', deliberation_id)}",
         review_url=f"{base}/review#k={await auth.standing('researcher', deliberation_id)}",
         outcome_url=f"{base}/outcome",
-        survey_url=f"{base}/survey#k={invitation}" if surveyed else None,
+        survey_url=f"{base}/survey#k={invitation}" if surveyed else "",
     )
 
 
@@ -217,7 +235,7 @@ async def join(request: web.Request, link: Link) -> web.Response:
     """Take part: check consent, answers and segments against the design, and give the person a seat's token."""
     store = request.app[STORE]
     record = await store.deliberation(request.match_info["id"])
-    if not record.open:
+    if not record.open and link.role != "preview":
         raise Conflict("deliberation_closed", "This deliberation is over; nobody can join any more.")
     wanted = JoinRequest.model_validate(await _json(request))
     design, participant_id = record.design, new_id()
@@ -238,6 +256,7 @@ async def join(request: web.Request, link: Link) -> web.Response:
         answers=answers,
         mode=wanted.mode,
         cohort=link.cohort or COHORTS[wanted.mode],
+        simulated=link.role == "preview",
     )
     await store.take_seat(link.link_id)
     await store.add_participant(person)
@@ -386,6 +405,7 @@ def _link_info(record: LinkRecord) -> LinkInfo:
         revoked=record.revoked_at is not None,
         seats=record.seats,
         used=record.used,
+        opened=record.opened,
         cohort=record.cohort,
     )
 

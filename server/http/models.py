@@ -43,6 +43,7 @@ class JoinInfo(_Model):
     survey: bool
     opens_at: float | None
     open: bool
+    preview: bool  # opened with an organiser's link to try it: who joins counts nowhere
 
 
 class JoinRequest(_Model):
@@ -86,7 +87,7 @@ class DeliberationLinks(_Model):
     monitor_url: str
     review_url: str
     outcome_url: str
-    survey_url: str | None  # where the design has a survey
+    survey_url: str  # empty where the design has no survey
 
 
 class DeliberationInfo(_Model):
@@ -110,10 +111,10 @@ class DeliberationInfo(_Model):
 class LinkRequest(_Model):
     """One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent.
 
-    `participant` asks for an invitation, as `invitation` does.
+    `participant` asks for an invitation, as `invitation` does; `preview` for a link to try the join page and the practice room.
     """
 
-    role: Literal["participant", "invitation", "facilitator", "researcher"]
+    role: Literal["participant", "invitation", "preview", "facilitator", "researcher"]
     days: Annotated[float, Field(gt=0, le=3650)] | None = None
     seats: Annotated[int, Field(ge=1, le=100_000)] | None = None  # for invitations: how many people may join by it
     cohort: Annotated[str, Field(pattern=r"^[\w][\w -]{0,62}$")] | None = None  # for invitations: whom those who join by it belong to
@@ -139,6 +140,7 @@ class LinkInfo(_Model):
     revoked: bool
     seats: int | None
     used: int
+    opened: int  # how often its page was loaded
     cohort: str | None
 
 
@@ -214,6 +216,29 @@ class SurveyPage(_Model):
     open: bool
 
 
+class CreditUse(_Model):
+    """What rests on one thing that a participant said: statements put to the vote, sentences of a group's summary."""
+
+    statements: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+
+class CreditShare(_Model):
+    """A participant's share (0..1) of a group's `summary`, or of what was `agreed`: in one room, or (`room` None) over all of them."""
+
+    what: Literal["summary", "agreed"]
+    room: int | None
+    share: float
+
+
+class OwnCredit(_Model):
+    """Where a participant's words went (`GET /api/participants/me/credit`). `uses` by utterance."""
+
+    licence: str
+    uses: dict[str, CreditUse]
+    shares: tuple[CreditShare, ...]
+
+
 class OutcomeQuote(_Model):
     """Words a statement rests on, of a speaker who agreed to be quoted; `speaker` None where the privacy mode names nobody."""
 
@@ -230,7 +255,7 @@ class OutcomeItem(_Model):
     """
 
     id: str
-    kind: Literal["statement", "question", "option"]
+    kind: Literal["statement", "question", "option", "value", "case", "template"]
     text: str
     origin: str
     rooms: tuple[int, ...]
@@ -240,6 +265,8 @@ class OutcomeItem(_Model):
     high: str
     content_hash: str
     quotes: tuple[OutcomeQuote, ...]
+    parent: str = ""
+    details: dict[str, str] = Field(default_factory=dict)
 
 
 class OutcomeResult(_Model):
@@ -256,6 +283,28 @@ class OutcomeResult(_Model):
     input_hash: str
     title: str = ""  # of the stage that it is about; empty where it is about all of them
     figures: dict[str, Any]
+
+
+class NewCase(_Model):
+    """A case in somebody's own words (`POST /api/deliberations/{id}/precedents`). It is answered and not kept."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
+
+
+class AnsweredPrecedent(_Model):
+    """A judged case near the new one, the shared words that made it near, and its templates as in the public figures."""
+
+    case: str
+    similarity: float
+    words: tuple[str, ...]
+    templates: list[dict[str, Any]]
+
+
+class Answered(_Model):
+    """The precedents of a new case, nearest first; `none` where no judged case is near enough."""
+
+    none: bool
+    precedents: tuple[AnsweredPrecedent, ...]
 
 
 class Outcomes(_Model):

@@ -6,6 +6,7 @@ in `server/outcomes` and `deliberation/outcomes/disclosure`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 
@@ -17,8 +18,9 @@ from deliberation.outcomes.ballots import write_ballots
 from deliberation.outcomes.record import VOTED_KINDS, record_as_json
 from deliberation.outcomes.result import as_json
 from deliberation.outcomes.votes import Comment, write_comments, write_participants_votes, write_votes
+from server.credit import own_credit, provenance_of
 from server.http.auth import Link, bearer
-from server.http.keys import AUTH, OUTCOMES
+from server.http.keys import AUTH, OUTCOMES, STORE
 from server.outcomes import Computed, process_card, run_report, view
 
 
@@ -50,7 +52,8 @@ async def card(request: web.Request) -> web.Response:
 
 async def run(request: web.Request, link: Link) -> web.Response:
     """Give the run report as JSON, or with `?format=md` as Markdown."""
-    made = run_report(await _found(request))
+    links = await request.app[STORE].links(request.match_info["id"])
+    made = run_report(await _found(request), links)
     return _told(request, as_json(made), report.run_as_markdown(made), "run-report")
 
 
@@ -90,6 +93,20 @@ async def polis(request: web.Request, link: Link) -> web.Response:
     matrix = gathered.matrix()
     text = write_participants_votes(matrix, tuple(groups.get(person, "") for person in matrix.participants))
     return Downloaded(text, "text/csv", name).response()
+
+
+async def provenance(request: web.Request) -> web.Response:
+    """Give the outcome's derivations as W3C PROV (JSON); with a researcher's link, with pseudonymous authors."""
+    found = await _found(request)
+    text = await asyncio.to_thread(provenance_of, found, full=await _may_see_rows(request))
+    return Downloaded(text, "application/json", f"{found.design.id}-provenance.json").response()
+
+
+async def mine(request: web.Request, link: Link) -> web.Response:
+    """Tell a participant where their words went."""
+    computed = await request.app[OUTCOMES].computed(link.deliberation_id or "")
+    shown = await own_credit(request.app[STORE], link.participant_id or "", computed)
+    return web.Response(text=shown.model_dump_json(), content_type="application/json")
 
 
 def _groups(found: Computed) -> dict[str, str]:

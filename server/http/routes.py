@@ -13,7 +13,7 @@ from typing import Literal
 from aiohttp import web
 
 from deliberation.errors import NotAllowed, NotFound
-from server.http import api, downloads, outcomes, pages
+from server.http import api, downloads, outcomes, pages, precedents
 from server.http.auth import Link, bearer
 from server.http.keys import AUTH, EXPORTS, OUTCOMES, STORE, SURVEYS
 from server.outcomes import OutcomeBook
@@ -72,6 +72,8 @@ ROUTES: tuple[Public | Guarded, ...] = (
     Public("GET", "/{file:[a-z0-9-]+\\.(?:svg|png|ico|txt|webmanifest)}", "root-file", pages.root_file),
     Public("GET", "/api/deliberations/{id}/outcomes", "outcomes", outcomes.outcomes),  # with a researcher's link: rows too
     Public("GET", "/api/deliberations/{id}/process-card", "process-card", outcomes.card),
+    Public("POST", "/api/deliberations/{id}/precedents", "precedents", precedents.precedents),
+    Public("GET", "/api/deliberations/{id}/provenance", "provenance", outcomes.provenance),
     # deliberations
     Guarded("POST", "/api/designs/check", "check-design", _ORGANISE, "server", api.check_design),
     Guarded("POST", "/api/deliberations", "create", _ORGANISE, "server", api.create_deliberation),
@@ -80,11 +82,13 @@ ROUTES: tuple[Public | Guarded, ...] = (
         "GET",
         "/api/deliberations/{id}",
         "info",
-        _roles("invitation", "participant", "facilitator", "researcher"),
+        _roles("invitation", "preview", "participant", "facilitator", "researcher"),
         "deliberation",
         api.join_info,
     ),
     Guarded("POST", "/api/deliberations/{id}/close", "close", _ORGANISE, "deliberation", api.close_deliberation),
+    Guarded("POST", "/api/deliberations/{id}/begin", "begin", _ORGANISE, "deliberation", api.begin_deliberation),
+    Guarded("POST", "/api/deliberations/{id}/rebalance", "rebalance", _ORGANISE, "deliberation", api.rebalance),
     Guarded("POST", "/api/deliberations/{id}/open", "open", _ORGANISE, "deliberation", api.open_deliberation),
     Guarded(
         "GET",
@@ -102,11 +106,12 @@ ROUTES: tuple[Public | Guarded, ...] = (
         "POST",
         "/api/deliberations/{id}/participants",
         "join",
-        frozenset({"invitation"}),
+        frozenset({"invitation", "preview"}),
         "deliberation",
         api.join,
     ),
     Guarded("GET", "/api/participants/me", "me", frozenset({"participant"}), "server", api.me),
+    Guarded("GET", "/api/participants/me/credit", "my-credit", frozenset({"participant"}), "server", outcomes.mine),
     Guarded("GET", "/api/survey", "survey", frozenset({"participant"}), "server", api.survey),
     Guarded("POST", "/api/survey", "answer-survey", frozenset({"participant"}), "server", api.answer_survey),
     Guarded("DELETE", "/api/participants/{id}", "withdraw", _roles("participant"), "participant", api.withdraw),
@@ -140,6 +145,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
 
 def setup_routes(app: web.Application) -> None:
     """Add all routes."""
+    app[precedents.ASKING] = precedents.Asking()
     app[OUTCOMES] = OutcomeBook(app[STORE])
     app[SURVEYS] = Surveys(app[STORE])
     app[EXPORTS] = set()

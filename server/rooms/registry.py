@@ -28,11 +28,13 @@ from deliberation.events import ListenerChanged, Payload, RecordingChanged, Spee
 from deliberation.grouping import OpenRoom
 from deliberation.payload import Role
 from deliberation.state import RoomState
+from deliberation.survey import taken_back
 from server import metrics
 from server.bus import Bus
 from server.clock import now
 from server.http.auth import Link
 from server.rooms.attendance import end
+from server.rooms.copies import Copies
 from server.rooms.media import RoomMedia
 from server.rooms.neighbours import Description, Joinable, Neighbours
 from server.rooms.overview import Overviews, room_card
@@ -99,6 +101,7 @@ class Registry:
         self.calls: dict[str, Callable[..., Awaitable[Any]]] = {
             "run": self._run_here,
             "command": self._command_here,
+            "take_back": self._take_back_here,
             **self.seating.calls,
         }
 
@@ -205,6 +208,14 @@ class Registry:
         assert self._others is not None, "there are other nodes only where they can be called"
         return await self._others.call(node_id, name, {"room_id": room_id, **arguments})
 
+    async def at_lobby(self, name: str, deliberation_id: str) -> Any:
+        """Have the node that holds a deliberation's lobby do one of `calls`."""
+        node_id = await self.placement.owner(lobby_key(deliberation_id))
+        if node_id == self.placement.node_id:
+            return await self.calls[name](deliberation_id)
+        assert self._others is not None, "there are other nodes only where they can be called"
+        return await self._others.call(node_id, name, {"room_id": deliberation_id})
+
     async def design(self, deliberation_id: str) -> Design:
         """Return a deliberation's design. Raises `NotFound`."""
         return (await self._store.deliberation(deliberation_id)).design
@@ -260,6 +271,8 @@ class Registry:
 
     def _start(self, room: Room) -> Running:
         running = Running(room, self._equip(room))
+        if not room.state.practice:
+            room.parts.append(Copies(room, self._store, self))
         if room.state.plan.rounds > 1 and not room.state.practice:
             past = self.seating.past(room.state.deliberation_id)
             room.parts.append(RoundKeeper(room, past, self.seating.round_over))
@@ -315,6 +328,10 @@ class Registry:
 
     async def _run_here(self, room_id: str) -> None:
         await self.running(room_id)
+
+    async def _take_back_here(self, room_id: str, statement_ids: Sequence[str]) -> None:
+        room = (await self.running(room_id)).room
+        await room.ask(lambda state: taken_back(state, statement_ids))
 
     async def _command_here(
         self, room_id: str, deliberation_id: str, actor: tuple[str, Role], command: Mapping[str, Any]

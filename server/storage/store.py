@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -248,6 +248,18 @@ class Store:
         seats = await self._all(query)
         return list({str(r["room_id"]): None for r in seats if json.loads(r["data"])["participant_id"] == participant_id})
 
+    async def copies(self, room_id: str, statement_ids: Collection[str]) -> dict[str, list[str]]:
+        """Return, by room, the statements that repeat one of these statements of a room."""
+        query = select(t.events.c.room_id, t.events.c.data).where(
+            t.events.c.kind == "statement.added", t.events.c.data.contains(f'"source_room":"{room_id}"', autoescape=True)
+        )
+        found: dict[str, list[str]] = {}
+        for row in await self._all(query):
+            data = json.loads(row["data"])
+            if data.get("source_room") == room_id and data.get("source_statement") in statement_ids:
+                found.setdefault(str(row["room_id"]), []).append(data["statement_id"])
+        return found
+
     async def open_rooms(self) -> list[RoomRecord]:
         """Return the rooms that have not closed, surveys aside: after a restart, they are folded again."""
         return [room for room in await self._rooms(t.rooms.c.closed_at.is_(None)) if not room.survey]
@@ -278,6 +290,11 @@ class Store:
             done = await db.execute(query.values(revoked_at=func.coalesce(t.links.c.revoked_at, now)))
             if not done.rowcount:
                 raise NotFound("no_such_link", "There is no such link.")
+
+    async def note_opened(self, link_id: str) -> None:
+        """Count one more time that an invitation's page was loaded."""
+        async with self._engines.write() as db:
+            await db.execute(update(t.links).where(t.links.c.id == link_id).values(opened=t.links.c.opened + 1))
 
     async def take_seat(self, link_id: str) -> None:
         """Count one more person who joins by an invitation. Raises `Conflict("invitation_used")` where it has no seat left."""

@@ -36,6 +36,8 @@ CALLS: dict[str, tuple[str, Any, set[str]]] = {
     "info": ("/api/deliberations/trial", None, MEMBERS),
     "close": ("/api/deliberations/trial/close", {}, {"admin"}),
     "open": ("/api/deliberations/trial/open", {}, {"admin"}),
+    "begin": ("/api/deliberations/trial/begin", {}, {"admin"}),
+    "rebalance": ("/api/deliberations/trial/rebalance", {}, {"admin"}),
     "calendar": ("/api/deliberations/trial/calendar.ics", None, MEMBERS),
     "links": ("/api/deliberations/trial/links", None, {"admin"}),
     "issue-link": ("/api/deliberations/trial/links", {"role": "researcher", "days": 3}, {"admin"}),
@@ -46,6 +48,7 @@ CALLS: dict[str, tuple[str, Any, set[str]]] = {
         {"invitation"},
     ),
     "me": ("/api/participants/me", None, {"participant", "other participant"}),
+    "my-credit": ("/api/participants/me/credit", None, {"participant", "other participant"}),
     "survey": ("/api/survey", None, {"participant", "other participant"}),
     "answer-survey": ("/api/survey", {"type": "stage.ready"}, {"participant", "other participant"}),
     "withdraw": ("/api/participants/p1", None, {"participant", "admin"}),
@@ -79,6 +82,7 @@ OPEN = {
     "root-file",
     "outcomes",
     "process-card",
+    "provenance",
 }
 
 
