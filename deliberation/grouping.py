@@ -73,6 +73,31 @@ def plan_groups(
     return Plan(tuple(fill), form, next_check_at)
 
 
+def merges(open_rooms: Sequence[OpenRoom], groups: Groups) -> tuple[tuple[str, str], ...]:
+    """Return who moves where so that no group stays below `min_size`: pairs of participant and room.
+
+    The smallest group is dissolved first, and only where all its people find a place; they go to the smallest groups that have one, which
+    may save another from being too small.
+    """
+    members = {room.room_id: list(room.members) for room in sorted(open_rooms, key=lambda r: (len(r.members), r.room_id))}
+    moves: list[tuple[str, str]] = []
+    for room_id in tuple(members):
+        people = members[room_id]
+        if not people or len(people) >= groups.min_size:
+            continue
+        others = {other: len(there) for other, there in members.items() if other != room_id and there}
+        if sum(max(0, groups.max_size - size) for size in others.values()) < len(people):
+            continue
+        for person in people:
+            to = min((other for other, size in others.items() if size < groups.max_size), key=lambda other: (others[other], other))
+            others[to] += 1
+            members[to].append(person)
+            moves.append((person, to))
+        members[room_id] = []
+    last = dict(moves)
+    return tuple(last.items())
+
+
 def group_sizes(joined_at: Sequence[float], groups: Groups, now: float) -> tuple[int, ...]:
     """Return the sizes of the groups to form now from people who began to wait at `joined_at` (ascending); the rest waits on.
 

@@ -24,6 +24,7 @@ from deliberation.errors import ParleyError
 from deliberation.outcomes import report
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
+from deliberation.outcomes.record import Item
 from deliberation.outcomes.result import Result
 from deliberation.privacy import redact, safety_rule
 from deliberation.state import RoomState
@@ -149,7 +150,7 @@ def view(found: Computed, *, full: bool) -> Outcomes:
         items=tuple(
             OutcomeItem(
                 id=item.id,
-                kind=item.kind if item.kind in ("question", "option") else "statement",
+                kind=item.kind if item.kind in ("question", "option", "value", "case", "template") else "statement",
                 text=item.text,
                 origin=item.attributes.get("origin", ""),
                 rooms=tuple(int(n) for n in item.attributes.get("rooms", "").split()),
@@ -158,6 +159,8 @@ def view(found: Computed, *, full: bool) -> Outcomes:
                 low=item.attributes.get("low", ""),
                 high=item.attributes.get("high", ""),
                 content_hash=item.content_hash,
+                parent=item.parent if item.kind in ("value", "case") else "",
+                details=_details(item),
                 quotes=tuple(
                     OutcomeQuote(room=q.room, utterance=q.utterance, speaker=q.speaker, text=q.text)
                     for q in found.gathered.quotes.get(item.id, ())
@@ -180,6 +183,13 @@ def view(found: Computed, *, full: bool) -> Outcomes:
         ),
         refused=dict(found.refused),
     )
+
+
+def _details(item: Item) -> dict[str, str]:
+    """Return the words of a values card beyond its title, or the dimensions of a case."""
+    if item.kind == "value":
+        return {key: item.attributes[key] for key in ("attends", "contexts") if item.attributes.get(key)}
+    return dict(item.attributes) if item.kind == "case" else {}
 
 
 def process_card(found: Computed) -> report.ProcessCard:

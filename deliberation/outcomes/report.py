@@ -77,9 +77,16 @@ class ProcessCard:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What happened when it ran: counts over all rooms. `speaking_gini`: median over rooms, 0 = everybody spoke alike."""
+    """What happened when it ran: counts over all rooms. `speaking_gini`: median over rooms, 0 = everybody spoke alike.
 
-    invited: int
+    The way in, step by step: `invitations` are links handed out, `offered` the places they gave (None where one was open to anybody),
+    `opened` how often their page was loaded, `accepted` who agreed to take part, `joined` who took a seat in a room, `finished` who stayed.
+    """
+
+    invitations: int
+    offered: int | None
+    opened: int
+    accepted: int
     joined: int
     finished: int
     no_shows: int
@@ -157,7 +164,8 @@ def run_as_markdown(run: RunReport) -> str:
     """Return the run report as Markdown."""
     gini = "—" if run.speaking_gini is None else f"{run.speaking_gini:.2f}"
     rows = [
-        ["Invited", str(run.invited)], ["Joined", str(run.joined)], ["Finished", str(run.finished)], ["No-shows", str(run.no_shows)],
+        ["Invitation links", str(run.invitations)], ["Places offered", "no limit" if run.offered is None else str(run.offered)],
+        ["Join page opened (times)", str(run.opened)], ["Agreed to take part", str(run.accepted)], ["Took a seat", str(run.joined)], ["Finished", str(run.finished)], ["No-shows", str(run.no_shows)],
         ["Rooms opened", str(run.rooms_opened)], ["Rooms finished", str(run.rooms_finished)], ["Rooms merged", str(run.rooms_merged)],
         ["Speaking time, median Gini", gini], ["Withdrew their data", str(run.withdrawn)],
         *([f"Interventions: {name}", str(times)] for name, times in sorted(run.interventions.items())),

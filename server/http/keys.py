@@ -24,6 +24,12 @@ class LiveRooms(Protocol):
     async def withdraw(self, participant_id: str) -> None:
         """Append the withdrawal to every log held here with this participant, and let them go; nothing where there is none."""
 
+    async def begin(self, deliberation_id: str) -> int:
+        """Form groups at once of those who wait; return how many wait."""
+
+    async def rebalance(self, deliberation_id: str) -> int:
+        """Dissolve groups that are too small into others; return how many people were moved."""
+
     def waiting(self, deliberation_id: str) -> int:
         """Return how many people wait for a group here."""
 

@@ -18,7 +18,7 @@ import structlog
 
 from deliberation.design import Design
 from deliberation.errors import Conflict, ParleyError
-from deliberation.grouping import OpenRoom, Waiting, plan_groups
+from deliberation.grouping import OpenRoom, Waiting, merges, plan_groups
 from server import metrics
 from server.clock import now
 from server.rooms.attendance import Attendee
@@ -55,6 +55,7 @@ class Lobby:
         self._placed: set[str] = set()  # who has been given a seat since then
         self._changed = asyncio.Event()
         self._stopping = False
+        self._at_once = False  # the organiser has said to begin: nobody waits for more people, this once
         self._opens_at: float | None = None
         if design.opens_at:
             moment = datetime.fromisoformat(design.opens_at)
@@ -63,7 +64,7 @@ class Lobby:
     @property
     def waiting(self) -> Sequence[ParticipantRecord]:
         """The people who wait, in order of arrival."""
-        return tuple(guest.person for guest in self._guests.values())
+        return tuple(guest.person for guest in self._guests.values() if not guest.person.simulated)
 
     def add(self, page: Attendee, person: ParticipantRecord, round_: int = 1) -> None:
         """Let somebody wait for a round."""
@@ -80,6 +81,19 @@ class Lobby:
     def forget(self, participant_id: str) -> None:
         """Let somebody wait no longer who has a seat."""
         self._guests.pop(participant_id, None)
+
+    def begin(self) -> int:
+        """Form groups of those who wait, without waiting for the opening time or for more people; return how many wait."""
+        self._opens_at, self._at_once = None, True
+        self._changed.set()
+        return len(self.waiting)
+
+    async def rebalance(self) -> int:
+        """Move people out of groups that have become too small, where others have places; return how many were moved."""
+        moves = merges(self._open_rooms(self._round), self._design.groups)
+        for participant_id, room_id in moves:
+            await self._seating.move(participant_id, room_id)
+        return len(moves)
 
     def stop(self) -> None:
         """End the task."""
@@ -112,6 +126,7 @@ class Lobby:
                 self._round, self._placed = rounds[-1], set()
             for round_ in rounds:
                 await self._arrange_round(round_, at)
+            self._at_once = False
         metrics.WAITING.set(len(self._guests))
         self._tell(at)
 
@@ -119,11 +134,12 @@ class Lobby:
         waiting = [
             Waiting(guest.person.participant_id, self._since(guest), guest.person.segments, self._met(guest))
             for guest in self._guests.values()
-            if guest.round == round_
+            if guest.round == round_ and not guest.person.simulated
         ]
         if not self._may_begin(round_, {w.participant_id for w in waiting}, at):
             return
-        plan = plan_groups(waiting, self._open_rooms(round_), self._design.groups, at, seed=int(at))
+        groups = self._design.groups.model_copy(update={"wait_seconds": 0.0}) if self._at_once else self._design.groups
+        plan = plan_groups(waiting, self._open_rooms(round_), groups, at, seed=int(at))
         for participant_id, room_id in plan.fill:
             guest = self._guests.pop(participant_id, None)
             if guest is not None:
@@ -183,7 +199,7 @@ class Lobby:
             if not (first > 1 and self.past.open_before(first)):
                 starts_in = max(0.0, oldest + groups.wait_seconds - at)
         message = LobbyMessage(
-            waiting=len(self._guests),
+            waiting=len(self.waiting),
             min_size=groups.min_size,
             target_size=groups.target_size,
             max_size=groups.max_size,

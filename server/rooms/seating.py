@@ -95,6 +95,8 @@ class Seating:
             "admit": self._admit_here,
             "dismiss": self._dismiss_here,
             "withdraw": self._withdraw_here,
+            "begin": self._begin_here,
+            "rebalance": self._rebalance_here,
         }
 
     def start(self) -> None:
@@ -288,9 +290,9 @@ class Seating:
         """Put somebody who waits alone into a practice room with a simulated partner; they go on waiting for a real group meanwhile."""
         assert page.participant_id is not None and page.seat is not None
         deliberation_id = page.seat.deliberation_id
-        if not (await self._registry.design(deliberation_id)).practice:
-            raise NotAllowed("no_practice", "This deliberation has no practice room.")
         me = await self._store.participant(page.participant_id)
+        if not (me.simulated or (await self._registry.design(deliberation_id)).practice):
+            raise NotAllowed("no_practice", "This deliberation has no practice room.")
         partner = ParticipantRecord(
             participant_id=new_id(),
             deliberation_id=deliberation_id,
@@ -337,6 +339,14 @@ class Seating:
                 continue  # the store's to erase: it runs nowhere
             await self._registry.at("withdraw", room_id, participant_id=participant_id)
 
+    async def begin(self, deliberation_id: str) -> int:
+        """Have groups formed at once of those who wait; return how many wait."""
+        return int(await self._registry.at_lobby("begin", deliberation_id))
+
+    async def rebalance(self, deliberation_id: str) -> int:
+        """Dissolve groups that have become too small into others; return how many people were moved."""
+        return int(await self._registry.at_lobby("rebalance", deliberation_id))
+
     async def _end_pages(self, reason: str, **whose: str) -> None:
         message: Message = {"reason": reason, **whose}
         self._on_pages(PAGES, message)
@@ -359,6 +369,12 @@ class Seating:
                 end(attendee, message["reason"])
 
     # -- what is done on a room's own node, asked for by any (`calls`)
+
+    async def _begin_here(self, room_id: str) -> int:
+        return (await self._lobby(room_id)).begin()  # these two are asked of a lobby: the id is its deliberation's
+
+    async def _rebalance_here(self, room_id: str) -> int:
+        return await (await self._lobby(room_id)).rebalance()
 
     async def _admit_here(self, room_id: str, participant_id: str) -> None:
         """Give somebody a place, or the one they had. Raises `Conflict("room_full")`."""

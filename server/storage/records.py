@@ -8,7 +8,7 @@ from typing import Literal
 
 from deliberation.design import Design
 
-LinkRole = Literal["invitation", "participant", "facilitator", "researcher", "admin"]
+LinkRole = Literal["invitation", "preview", "participant", "facilitator", "researcher", "admin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class RoomRecord:
 class LinkRecord:
     """One issued link. The token itself is never kept.
 
-    An invitation with `seats` lets so many people join; `used` have. Whoever joins by one with a `cohort` belongs to it.
+    An invitation with `seats` lets so many people join; `used` have; `opened` is how often its page was loaded. Whoever joins by one with a `cohort` belongs to it.
     """
 
     link_id: str
@@ -94,3 +94,4 @@ class LinkRecord:
     seats: int | None = None
     used: int = 0
     cohort: str | None = None
+    opened: int = 0

@@ -115,6 +115,7 @@ def link(row: RowMapping) -> LinkRecord:
         row["seats"],
         row["used"],
         row["cohort"],
+        row["opened"],
     )
 
 

@@ -120,6 +120,7 @@ links = Table(
     Column("seats", Integer),
     Column("used", Integer, nullable=False, server_default="0"),
     Column("cohort", String(64)),
+    Column("opened", Integer, nullable=False, server_default="0"),
     Index(None, "deliberation_id"),
 )
 

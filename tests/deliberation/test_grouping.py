@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deliberation.design import Groups
-from deliberation.grouping import OpenRoom, Plan, Waiting, group_sizes, plan_groups
+from deliberation.grouping import OpenRoom, Plan, Waiting, group_sizes, merges, plan_groups
 
 GROUPS = Groups(min_size=3, target_size=4, max_size=5, wait_seconds=60, late_join_minutes=10)
 
@@ -151,3 +151,22 @@ def test_any_plan_seats_each_once_within_the_sizes(
     shuffled = list(waiting)
     random.shuffle(shuffled)
     assert plan_groups(shuffled, rooms, groups, now, seed) == made
+
+
+def sized(**rooms: int) -> list[OpenRoom]:
+    return [OpenRoom(name, 0.0, {f"{name}{n}": {} for n in range(size)}) for name, size in rooms.items()]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "moves"),
+    [
+        ({"a": 4, "b": 3}, {}),  # nobody is too few
+        ({"a": 2, "b": 4, "c": 3}, {"a0": "c", "a1": "b"}),  # to the smallest first
+        ({"a": 1, "b": 2, "c": 5}, {"a0": "b"}),  # one move saves the other
+        ({"a": 2, "b": 5, "c": 5}, {"a0": "b", "a1": "c"}),
+        ({"a": 2, "b": 6}, {}),  # there is no place for both
+        ({"a": 2}, {}),
+    ],
+)
+def test_groups_that_are_too_small_are_dissolved_where_others_have_places(rooms: dict[str, int], moves: dict[str, str]) -> None:
+    assert dict(merges(sized(**rooms), Groups(min_size=3, target_size=4, max_size=6))) == moves

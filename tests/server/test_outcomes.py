@@ -168,7 +168,7 @@ async def test_the_card_compares_with_targets_and_hides_small_segments(store: St
     text = card_as_markdown(card)
     assert "By lot from the register." in text and "aimed for" in text and "opinion-groups" in text
     run = run_report(found)
-    assert (run.invited, run.joined, run.finished, run.no_shows, run.rooms_finished) == (20, 20, 20, 0, 4)
+    assert (run.accepted, run.joined, run.finished, run.no_shows, run.rooms_finished) == (20, 20, 20, 0, 4)
     assert "| Joined | 20 |" in run_as_markdown(run)
 
 

@@ -19,7 +19,7 @@ from deliberation.outcomes.result import Result
 
 PEOPLE = [Participant(f"p{i}", segments={"region": "north" if i < 6 else "south"}) for i in range(8)] + [Participant("x")]
 TARGETS = {"region": {"north": 0.5, "south": 0.3, "east": 0.2}}
-RUN = RunReport(20, 10, 7, 10, 2, 2, 0, 0.21, {"nudge": 3}, {"recogniser": 1}, 1)
+RUN = RunReport(2, None, 34, 20, 10, 7, 10, 2, 2, 0, 0.21, {"nudge": 3}, {"recogniser": 1}, 1)
 
 
 def test_representation_compares_those_who_answered_with_the_target() -> None:

@@ -38,6 +38,14 @@ class FakeRooms:
     async def withdraw(self, participant_id: str) -> None:
         self.asked.append(("withdraw", participant_id))
 
+    async def begin(self, deliberation_id: str) -> int:
+        self.asked.append(("begin", deliberation_id))
+        return 3
+
+    async def rebalance(self, deliberation_id: str) -> int:
+        self.asked.append(("rebalance", deliberation_id))
+        return 2
+
     def waiting(self, deliberation_id: str) -> int:
         return 0
 

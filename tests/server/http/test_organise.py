@@ -75,3 +75,37 @@ def test_a_calendar_file_has_whole_lines_utc_times_and_no_link() -> None:
 
 async def test_the_calendar_of_a_deliberation_that_is_always_open_is_not_there(site: Site) -> None:
     assert (await site.call("GET", "/api/deliberations/trial/calendar.ics", "invitation")).status == 404
+
+
+async def test_a_preview_shows_the_join_page_and_its_person_counts_nowhere(site: Site) -> None:
+    made = await site.call("POST", "/api/deliberations/trial/links", "admin", json={"role": "preview", "days": 1})
+    url = (await made.json())["url"]
+    token = url.split("#k=", 1)[1]
+    assert "/d/trial/join" in url
+    assert (await (await site.call("GET", "/api/deliberations/trial", token)).json())["preview"] is True
+    assert (await site.call("POST", "/api/deliberations/trial/close", "admin")).status == 204  # to be tried before and after it is open
+    before = await (await site.call("GET", "/api/deliberations", "admin")).json()
+    assert (await site.call("POST", "/api/deliberations/trial/participants", token, json=WANTED)).status == 201
+    assert await (await site.call("GET", "/api/deliberations", "admin")).json() == before
+
+
+async def test_an_invitation_tells_how_often_it_was_opened_and_used(site: Site) -> None:
+    token = await invitation(site, 5)
+    for _ in range(2):
+        await site.call("GET", "/api/deliberations/trial", token)
+    await site.call("POST", "/api/deliberations/trial/participants", token, json=WANTED)
+    links = await (await site.call("GET", "/api/deliberations/trial/links", "admin")).json()
+    assert [(link["opened"], link["used"], link["seats"]) for link in links if link["seats"]] == [(2, 1, 5)]
+
+
+async def test_starting_and_rebalancing_are_asked_of_the_live_rooms(site: Site) -> None:
+    started = await site.call("POST", "/api/deliberations/trial/begin", "admin")
+    moved = await site.call("POST", "/api/deliberations/trial/rebalance", "admin")
+    assert (await started.json(), await moved.json()) == ({"waiting": 3}, {"moved": 2})
+    assert site.rooms.asked[-2:] == [("begin", "trial"), ("rebalance", "trial")]
+
+
+async def test_the_check_gives_back_what_was_written(site: Site) -> None:
+    text = "title: A town\nquestion: What now?\nstages:\n  - {id: talk, title: Talk}\n"
+    made = await site.call("POST", "/api/designs/check", "admin", data=text)
+    assert (await made.json())["given"] == {"title": "A town", "question": "What now?", "stages": [{"id": "talk", "title": "Talk"}]}
