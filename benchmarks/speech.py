@@ -1,6 +1,7 @@
 """How well and how fast speech becomes text, through the real pipeline, paced in real time.
 
     python benchmarks/speech.py [DIR] [--quick] [--model base] [--talkers 1,4,8,16] [--seconds 60] [--workers 2]
+        [--no-baseline]
 
 DIR holds a manifest.json: a list of {"file", "text", …}. By default ../shared/data/speech where it is there, else the
 project's own fixtures. Each talker is one participant, four to a room; their files follow each other with 1.5 s of
@@ -25,6 +26,7 @@ import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -189,7 +191,7 @@ def track(clips: Sequence[Clip]) -> list[tuple[int, bytes]]:
 
 def reference_model(settings: TranscriptionSettings) -> WhisperModel:
     path = locate(settings.model, settings.cache_dir)
-    return WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=os.cpu_count() or 1)
+    return WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)  # as each of our workers
 
 
 def offline(model: WhisperModel, clips: Sequence[Clip]) -> tuple[dict[str, str], float]:
@@ -237,11 +239,12 @@ class CountingQueue(RedisWorkQueue):
     def __init__(self, url: str) -> None:
         super().__init__(url, "benchmark")
         self.decode_seconds: dict[str, float] = {"final": 0.0, "partial": 0.0, "refine": 0.0}
-        self.asked = 0
+        self.read: Counter[str] = Counter()
 
     def subscribe(self, room_id: str, handler: Callable[[WorkResult], None]) -> Callable[[], None]:
         def counted(result: WorkResult) -> None:
             self.decode_seconds[result.kind] += result.decode_seconds
+            self.read[f"{result.kind}s {result.outcome}"] += 1
             handler(result)
 
         return super().subscribe(room_id, counted)
@@ -298,6 +301,7 @@ async def measure(
         "final_cpu": decoding * took["final"] / max(sum(took.values()), 1e-9) / speech,
         "partial_cpu": decoding * took["partial"] / max(sum(took.values()), 1e-9) / speech,
         "refine_cpu": decoding * (1 - live_share) / speech,
+        **{f"read: {name}": number for name, number in sorted(queue.read.items())},
     }
 
 
@@ -332,6 +336,7 @@ def figures_of(
         "finals": len(lags),
         "finals lost": cpu["lost"],
         **{f"{name.replace('_', ' ')}-s per audio-s": value for name, value in cpu.items() if name.endswith("cpu")},
+        **{name: number for name, number in cpu.items() if name.startswith("read: ")},
         "speech played, s": cpu["audio_seconds"],
     }
     return {name: round(value, 3) for name, value in values.items()}
@@ -361,6 +366,7 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--talkers", default="1,4,8,16")
     parser.add_argument("--seconds", type=float, default=60.0, help="speech for each talker")
+    parser.add_argument("--no-baseline", action="store_true", help="leave the usual streaming method out")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     talkers = [1] if chosen.quick else [int(number) for number in chosen.talkers.split(",")]
@@ -371,7 +377,7 @@ def main() -> int:
     clips = list({clip.file: clip for lists in runs for mine in lists for clip in mine}.values())
     model = reference_model(settings)
     texts, offline_cpu = offline(model, clips)
-    beside = {} if chosen.quick else streaming(model, clips)
+    beside = {} if chosen.quick or chosen.no_baseline else streaming(model, clips)
     del model
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -204,7 +204,7 @@ class RedisWorkSource:
         await self._redis.aclose()
 
     async def take(self, kinds: Sequence[Kind], limit: int, wait_seconds: float) -> list[Claim]:
-        """Claim items: urgent kinds first; refining only when nothing urgent came lately, and never by all workers."""
+        """Claim items of one kind, urgent ones first; refining only when nothing urgent came lately, never by all."""
         with reaching_redis():
             try:
                 return await self._take(kinds, limit, wait_seconds)
@@ -244,8 +244,7 @@ class RedisWorkSource:
         claims = await self._from_the_dead(kinds, limit)
         urgent = [kind for kind in kinds if kind != "refine"]
         for kind in urgent:
-            if len(claims) < limit:
-                claims += await self._read([kind], limit - len(claims), None)
+            claims = claims or await self._read([kind], limit, None)
         now = time.monotonic()
         if claims:
             self._last_urgent = now
@@ -274,15 +273,13 @@ class RedisWorkSource:
         if now - self._looked_for_dead < _LOOK_FOR_DEAD_SECONDS:
             return []
         self._looked_for_dead = now
-        claims: list[Claim] = []
         for kind in kinds:
-            if len(claims) < limit:
-                stream = _stream(kind)
-                found: Any = await self._redis.xautoclaim(
-                    stream, _GROUP, self.worker, self._reclaim_ms, "0-0", limit - len(claims)
-                )
-                claims += await self._claims(stream, found[1], fresh=False)
-        return claims
+            stream = _stream(kind)
+            found: Any = await self._redis.xautoclaim(stream, _GROUP, self.worker, self._reclaim_ms, "0-0", limit)
+            claims = await self._claims(stream, found[1], fresh=False)
+            if claims:
+                return claims
+        return []
 
     async def _claims(self, stream: str, entries: Any, *, fresh: bool) -> list[Claim]:
         if not entries:

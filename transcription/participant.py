@@ -90,6 +90,7 @@ class Participant:
         self._partial_asked_at = 0.0
         self._now = 0.0
         self._late = False
+        self._partial_every = settings.partial_every_seconds
         self._voice_started_at = 0.0
         self._gathering = Gathering(settings)
         self._refining: dict[str, tuple[Member, ...]] = {}
@@ -120,6 +121,7 @@ class Participant:
     def tick(self, now: float, partial_every_seconds: float) -> None:
         """Ask for what is due: a partial of what is open, or a new reading of what was said before a long silence."""
         self._now = now
+        self._partial_every = partial_every_seconds
         self._late = partial_every_seconds > self._settings.partial_every_seconds
         if now - self._partial_asked_at > _PARTIAL_LOST_SECONDS:
             self._drop_partial()
@@ -157,9 +159,11 @@ class Participant:
             self._finish(ended, result)
         elif self._open is not None and self._open.final_id == result.item_id:
             self._open.early = result
+            if result.outcome == "ok":
+                self._show(self._open, result.text)
 
     def _begin(self, start: int, started_at: float) -> None:
-        first = start + round((self._settings.pre_roll_seconds + self._settings.partial_every_seconds) * RATE)
+        first = start + round((self._settings.pre_roll_seconds + self._partial_every) * RATE)
         self._open = _Open(f"u{secrets.token_hex(8)}", start, started_at, Agreement(), first)
 
     def _drop_partial(self) -> None:
@@ -175,15 +179,12 @@ class Participant:
 
     def _resume(self, utterance: _Open) -> None:
         """Speech goes on: the speculative final serves as a partial, or, where recognisers are late, is withdrawn."""
-        if utterance.early is not None:
-            if utterance.early.outcome == "ok":
-                self._show(utterance, utterance.early.text)
-        elif utterance.final_id is not None and self._partial_id is None and not self._late:
+        if utterance.early is None and self._partial_id is None and not self._late:
             self._partial_id = utterance.final_id
             self._partial_asked_at = self._now
-        elif utterance.final_id is not None:
+        elif utterance.early is None and utterance.final_id is not None:
             self._take_back(utterance.final_id)
-        utterance.next_partial = self.speaker.cursor + round(self._settings.partial_every_seconds * RATE)
+        utterance.next_partial = self.speaker.cursor + round(self._partial_every * RATE)
         utterance.final_id = None
         utterance.early = None
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from transcription.settings import TranscriptionSettings
 from transcription.work import Claim, Kind
 
+_SLOWER, _FASTER = 1.5, 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -60,5 +62,20 @@ def plan(claims: Sequence[Claim], settings: TranscriptionSettings) -> Plan:
 
 
 def batch_limit(device: str, settings: TranscriptionSettings) -> int:
-    """Return how many items to read at once: one on a CPU, where batching only adds delay."""
-    return settings.gpu_batch if device == "cuda" else 1
+    """Return how many items to read at once, where so many wait."""
+    return settings.gpu_batch if device == "cuda" else settings.cpu_batch
+
+
+def partial_interval(
+    before: float, read_seconds: float, waited_seconds: float, expired: bool, settings: TranscriptionSettings
+) -> float:
+    """Return the seconds between a speaker's partials from now on, after one was answered.
+
+    Partials that wait thin out. Else a slow reading is made up for by asking sooner: a word waits half the interval for
+    the next partial, and then for its reading.
+    """
+    if expired or waited_seconds > settings.partial_busy_seconds:
+        return min(before * _SLOWER, settings.partial_every_at_most_seconds)
+    wanted = 2 * (settings.partial_shown_seconds - read_seconds)
+    wanted = min(max(wanted, settings.partial_every_at_least_seconds), settings.partial_every_seconds)
+    return max(before * _FASTER, wanted)

@@ -55,6 +55,12 @@ class TranscriptionSettings(BaseModel):
 
     # partials
     partial_every_seconds: float = Field(1.0, gt=0)
+    partial_every_at_least_seconds: float = Field(0.5, gt=0)
+    """Where a reading takes long by itself, partials come as often as this, so that words still show in time."""
+    partial_shown_seconds: float = Field(0.65, gt=0)
+    """Half the time between partials and the time to read one should come to no more than this."""
+    partial_busy_seconds: float = Field(0.4, gt=0)
+    """A partial that waited for a recogniser this long says that there is too much to read."""
     partial_every_at_most_seconds: float = Field(4.0, gt=0)
     """Under load partials thin out to this."""
     partial_expires_seconds: float = Field(1.5, gt=0)
@@ -98,5 +104,7 @@ class TranscriptionSettings(BaseModel):
     most_deliveries: int = Field(5, ge=1)
     """An item that was handed out more often than this without an answer is given up: it may be what kills
     workers."""
+    cpu_batch: int = Field(4, ge=1)
+    """Items of one kind that wait are read together: four cost as much as two and a half."""
     gpu_batch: int = Field(32, ge=1)
     gpu_wait_seconds: float = Field(0.03, ge=0)

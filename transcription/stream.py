@@ -22,6 +22,7 @@ from deliberation.errors import Unavailable
 from transcription.decode import AudioPacket
 from transcription.outbox import Outbox
 from transcription.participant import Participant
+from transcription.scheduler import partial_interval
 from transcription.segmenter import Boundary
 from transcription.settings import TranscriptionSettings
 from transcription.speaker import Speaker
@@ -36,7 +37,6 @@ _AWAY_SECONDS = 0.5
 _LOOK_SECONDS = 1.0
 _EARLY_SECONDS = 0.1
 _MOST_HOTWORDS = 24
-_SLOWER, _FASTER = 1.5, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +262,10 @@ class RoomTranscriber:
         participant, asked_at = owner
         self._outbox.answered(result.item_id)
         if result.kind == "partial":
-            late = result.outcome != "ok" or self._clock() - asked_at > self._settings.partial_expires_seconds
-            self._partial_every = min(
-                max(self._partial_every * (_SLOWER if late else _FASTER), self._settings.partial_every_seconds),
-                self._settings.partial_every_at_most_seconds,
+            took = self._clock() - asked_at
+            expired = result.outcome != "ok" or took > self._settings.partial_expires_seconds
+            self._partial_every = partial_interval(
+                self._partial_every, result.decode_seconds, took - result.decode_seconds, expired, self._settings
             )
         participant.answer(result)
         self._to_send.set()

@@ -42,7 +42,7 @@ _LEAST_SAMPLES = 1600
 _WINDOW_STEP = 2.0
 _FLOOR = {"tiny": 15.0, "tiny.en": 15.0}
 _FLOOR_ELSEWHERE = 10.0
-_DRAFT_FLOOR_ELSEWHERE = 8.0
+_DRAFT_FLOOR_ELSEWHERE = 6.0
 _DRAFT_FLOOR_NOT_ENGLISH = 16.0
 _MOST_PROMPT_TOKENS = 100
 """Of 448 that the decoder has in all; `token_limit` leaves room for them."""
@@ -53,7 +53,7 @@ _APPEND = "\"'.。,，!！?？:：”)]}、"
 class WhisperEngine:
     """One loaded Whisper model.
 
-    Windows under 10 s (15 s for tiny) make it loop, so only drafts get less (8 s); languages other than English get
+    Windows under 10 s (15 s for tiny) make it loop, so only drafts get less (6 s); languages other than English get
     the full window, drafts in them 16 s or more.
     """
 
@@ -102,7 +102,7 @@ class WhisperEngine:
             encoded,
             full_prompts,
             beam_size=batch[0].beam_size,
-            max_length=min(len(full_prompts[0]) + limit, self._whisper.max_length),
+            max_length=_max_length(limit, len(full_prompts[0]), self._whisper.max_length),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -187,6 +187,11 @@ class WhisperEngine:
                 )
             )
         return timed
+
+
+def _max_length(tokens: int, prompt: int, most: int) -> int:
+    """Return what CTranslate2 must be given to write at most so many tokens: it halves it, or subtracts the prompt."""
+    return min(max(2 * tokens, tokens + prompt - 1), most)
 
 
 def _load(path: str, settings: TranscriptionSettings) -> tuple[str, Any]:

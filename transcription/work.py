@@ -199,7 +199,7 @@ class WorkSource(Protocol):
     """A worker's end of the queue."""
 
     async def take(self, kinds: Sequence[Kind], limit: int, wait_seconds: float) -> list[Claim]:
-        """Claim up to `limit` items, the first kind's before the next; wait where there are none.
+        """Claim up to `limit` items of the first kind that has any; wait where there are none.
 
         Items that another worker claimed and has not extended for a few seconds count as there for the
         taking.

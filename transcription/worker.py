@@ -86,9 +86,9 @@ class _Worker:
         """Take what there is, if anything, and see it through."""
         limit = batch_limit(self._engine.device, self._settings)
         claims = await self._source.take(KINDS, limit, _WAIT_SECONDS)
-        if claims and limit > 1 and len(claims) < limit:
+        if claims and self._engine.device == "cuda" and len(claims) < limit and claims[0].item.kind != "refine":
             await asyncio.sleep(self._settings.gpu_wait_seconds)
-            claims += await self._source.take(KINDS[:2], limit - len(claims), 0.0)
+            claims += await self._source.take((claims[0].item.kind,), limit - len(claims), 0.0)
         todo = plan(claims, self._settings)
         for claim in todo.expired:
             await self._source.finish(claim, self._without_text(claim, "expired"))

@@ -112,7 +112,7 @@ class MemoryWork:
         for kind in kinds:
             for item_id, (item, at) in self.waiting.items():
                 free = self.clock() - self.claimed.get(item_id, -1e9) >= self.reclaim_after
-                if item.kind == kind and free and len(found) < limit:
+                if item.kind == kind and free and len(found) < limit and all(one.item.kind == kind for one in found):
                     self.claimed[item_id] = self.clock()
                     self.deliveries[item_id] = self.deliveries.get(item_id, 0) + 1
                     found.append(Claim(item_id, item, self.deliveries[item_id], self.clock() - at))

@@ -117,6 +117,6 @@ def test_the_encoders_window_is_cut_to_the_speech_in_english_only(engine: Whispe
         return engine.window(Reading(np.zeros(round(seconds * 16_000), np.float32), language, 1, **how))
 
     assert window(3) == 10 and window(12) == 14 and window(29) == 30
-    assert window(3, draft=True) == 8 and window(9, draft=True) == 10
+    assert window(3, draft=True) == 6 and window(9, draft=True) == 10
     assert window(3, "de") == window(3, None) == window(3, full_window=True) == 30
     assert window(3, "de", draft=True) == 16

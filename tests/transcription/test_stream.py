@@ -12,6 +12,7 @@ import pytest
 from deliberation.errors import Unavailable
 from tests.transcription.fakes import Clock, LoudnessVoice, MemoryWork, packets, silence, sound, tone
 from transcription.decode import AudioPacket, decode_pieces
+from transcription.scheduler import partial_interval
 from transcription.settings import TranscriptionSettings
 from transcription.stream import RoomTranscriber
 from transcription.utterances import Behind, Final, Partial, Revised, StreamEvent, VoiceEnded, VoiceStarted
@@ -144,11 +145,16 @@ async def test_an_early_final_still_being_read_when_speech_goes_on_serves_as_a_p
     assert stage.finals == [by_length(second)]
 
 
-async def test_an_early_final_that_had_come_serves_as_a_partial() -> None:
+async def test_an_early_final_is_shown_as_soon_as_it_comes() -> None:
     stage = Stage(delay=0.05, reads=lambda item: by_length(item) if item.kind == "final" else None)
     await stage.play(packets(sound(tone(2), silence(0.4), tone(2), silence(2))), until=7)
-    assert len(stage.all(Partial)) == 1
-    assert len(stage.finals) == 1
+    first, second = [item for item in stage.work.submitted if item.kind == "final"]
+    shown = [(at, event) for at, event in stage.events if isinstance(event, Partial)]
+    assert [f"{event.solid} {event.tail}".split() for _, event in shown] == [
+        by_length(item).split() for item in (first, second)
+    ]
+    assert shown[0][0] < 2.4 + 0.1, "in the pause, before speech goes on"
+    assert stage.finals == [by_length(second)]
 
 
 async def test_people_who_speak_at_once_are_each_heard() -> None:
@@ -246,6 +252,21 @@ async def test_partials_thin_out_while_recognisers_are_late() -> None:
         return sum(1 for item in stage.work.submitted if item.kind == "partial")
 
     assert count(late) < count(quick) / 2
+
+
+def test_partials_come_sooner_where_reading_is_slow_and_thin_out_where_they_wait() -> None:
+    settings = TranscriptionSettings()
+
+    def after(read: float, waited: float, *, expired: bool = False, answers: int = 30) -> float:
+        interval = settings.partial_every_seconds
+        for _ in range(answers):
+            interval = partial_interval(interval, read, waited, expired, settings)
+        return interval
+
+    assert after(0.12, 0.05) == settings.partial_every_seconds
+    assert settings.partial_every_at_least_seconds < after(0.3, 0.05) < settings.partial_every_seconds
+    assert after(2.0, 0.05) == settings.partial_every_at_least_seconds
+    assert after(0.3, 0.5) == after(0.1, 0.0, expired=True) == settings.partial_every_at_most_seconds
 
 
 async def test_ten_times_too_much_speech_loses_and_doubles_no_final(tmp_path: Path) -> None:

@@ -88,13 +88,24 @@ async def test_items_are_read_in_order_of_priority_and_answered_once_each() -> N
 
 async def test_an_engine_that_fails_is_reported_and_the_worker_goes_on() -> None:
     bench = Bench(TableEngine(fails=1))
-    await bench.run(work_item("a", "final", 1.0), work_item("b", "final", 1.0), expect=2)
+    await bench.run(work_item("a", "final", 1.0), expect=1)
+    await bench.run(work_item("b", "final", 1.0), expect=2)
     assert [result.outcome for result in bench.results] == ["failed", "ok"]
     assert bench.stats.failed == 1
 
 
-async def test_on_a_gpu_a_batch_that_fails_is_read_one_by_one() -> None:
-    bench = Bench(TableEngine(device="cuda", fails=1))
+async def test_items_of_a_kind_that_wait_are_read_together_and_never_with_others() -> None:
+    bench = Bench()
+    partials = [work_item(f"p{index}", "partial", 1.0) for index in range(3)]
+    finals = [work_item(f"f{index}", "final", 1.0) for index in range(6)]
+    await bench.run(*partials, *finals, expect=9)
+    assert [len(readings) for readings in bench.engine.reads] == [4, 2, 3]
+    assert [reading.draft for reading in bench.engine.reads[2]] == [True] * 3
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+async def test_a_batch_that_fails_is_read_one_by_one(device: str) -> None:
+    bench = Bench(TableEngine(device=device, fails=1))
     await bench.run(*[work_item(name, "final", 1.0) for name in "abc"], expect=3)
     assert [result.outcome for result in bench.results] == ["ok"] * 3
     assert [len(readings) for readings in bench.engine.reads] == [3, 1, 1, 1]
