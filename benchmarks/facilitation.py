@@ -29,7 +29,9 @@ import statistics
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -274,6 +276,11 @@ def simulate(
     return run, talk.group.events
 
 
+def figures(seed: int, minutes: float, facilitation: str, compliance: float, reading: Reading, queue: bool) -> Run:
+    """Let one group talk; return its figures alone (a log is too large to send between processes)."""
+    return simulate(seed, minutes, facilitation, compliance, reading, queue)[0]
+
+
 def _false(made: InterventionMade, agents: list[Agent]) -> bool:
     """Tell whether a nudge hit somebody whose habit does not call for it: an invited one of even weight, an eased one without excess."""
     even = sum(agent.weight for agent in agents) / len(agents)
@@ -311,17 +318,23 @@ def main() -> int:
     options = parser.parse_args()
     groups = options.groups or (24 if options.quick else 200)
     began = time.perf_counter()
-    seeds = range(groups)
-    off = [simulate(seed, options.minutes, "off", 0.0)[0] for seed in seeds]
-    arms: dict[str, dict[str, object]] = {"off": summarise(off, off)}
-    for compliance in QUICK_SWEEP if options.quick else SWEEP:
-        runs = [simulate(seed, options.minutes, "rules", compliance)[0] for seed in seeds]
-        arms[f"rules@{compliance:g}"] = summarise(runs, off)
-        print(f"rules, compliance {compliance:4.2f}: {arms[f'rules@{compliance:g}']}", flush=True)
-    nudges = [simulate(seed, options.minutes, "rules", CITED_COMPLIANCE, queue=False)[0] for seed in seeds]
-    arms[f"nudges-alone@{CITED_COMPLIANCE:g}"] = summarise(nudges, off)
-    relative = [simulate(seed, options.minutes, "rules", 1.0, "relative", queue=False)[0] for seed in seeds]
-    arms[f"nudges-alone@relative-rise-{RELATIVE_RISE:g}"] = summarise(relative, off)
+    with ProcessPoolExecutor() as cores:
+
+        def arm(facilitation: str, compliance: float, reading: Reading = "chance", queue: bool = True) -> list[Run]:
+            """Let all groups talk, each with its own dice, over all cores."""
+            one = partial(
+                figures, minutes=options.minutes, facilitation=facilitation, compliance=compliance, reading=reading, queue=queue
+            )
+            return list(cores.map(one, range(groups), chunksize=4))
+
+        off = arm("off", 0.0)
+        arms: dict[str, dict[str, object]] = {"off": summarise(off, off)}
+        for compliance in QUICK_SWEEP if options.quick else SWEEP:
+            arms[f"rules@{compliance:g}"] = summarise(arm("rules", compliance), off)
+            print(f"rules, compliance {compliance:4.2f}: {arms[f'rules@{compliance:g}']}", flush=True)
+        arms[f"nudges-alone@{CITED_COMPLIANCE:g}"] = summarise(arm("rules", CITED_COMPLIANCE, queue=False), off)
+        relative = arm("rules", 1.0, "relative", queue=False)
+        arms[f"nudges-alone@relative-rise-{RELATIVE_RISE:g}"] = summarise(relative, off)
     cited, nobody = arms[f"rules@{CITED_COMPLIANCE:g}"], arms["rules@0"]
     aims = {
         "gini_reduction_at_cited_compliance": {"value": cited["gini_reduction"], "at_least": 0.30},

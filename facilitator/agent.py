@@ -150,7 +150,8 @@ class RoomFacilitator:
             return [made.call] if made.call else []  # the group has moved on
         if state.facilitation.mode == "off" or state.facilitation_paused:
             return list(made.payloads)
-        how = "none" if not made.count else "fallback" if made.fallback else made.method
+        first = "none" if not made.count else "fallback" if made.fallback else made.method
+        how = "revised" if one.step == "revising" else first
         card = Say(
             f"group.{how}",
             "interface",

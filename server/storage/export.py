@@ -70,6 +70,11 @@ FILES: Mapping[str, str] = {
         "or `card` (something the AI facilitator said: rule, text, reason, figures, feedback)."
     ),
     "rooms/room-N/summary.json": "The group's summary: sentences with what they cite and how they were marked; `null` without one.",
+    "rooms/room-N/group-statements.json": (
+        "The texts that the group looked for together: `winner` with what each sentence rests on, `ranked` and `first` (how many ranked, and put it "
+        "first), `critiques`, `behind` and `against` (who stands behind it, and who does not), `dissent` in their words. Rankings and stances "
+        "one by one are in the log (`group_statement.*`)."
+    ),
     "rooms/room-N/audio/FILE": "Recordings, one per person and stretch (`named` mode only).",
     "rooms/room-N/audio.json": "Whose recordings these are, and where they begin in seconds from the room's opening.",
 }
@@ -123,6 +128,7 @@ class _Archive:
         self._zip.writestr(f"{folder}/events.jsonl", formats.events_jsonl(room))
         self._zip.writestr(f"{folder}/ledger.jsonl", formats.ledger_jsonl(room))
         self._zip.writestr(f"{folder}/summary.json", formats.summary_json(room))
+        self._zip.writestr(f"{folder}/group-statements.json", formats.group_statements_json(room))
         if files := room.audio_files():
             about = json.dumps([file.model_dump() for file in files], indent=1)
             self._zip.writestr(f"{folder}/audio.json", about + "\n")

@@ -278,6 +278,12 @@ def summary_json(room: Released) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
+def group_statements_json(room: Released) -> str:
+    """Return the group's statements: the text that was chosen, sentence by sentence with what it rests on, how it was chosen, and its dissent."""
+    shown = room_view(room.state, "researcher").group_statements
+    return json.dumps([one.model_dump(mode="json") for one in shown.values()], ensure_ascii=False, indent=2) + "\n"
+
+
 def lines(objects: Iterable[Mapping[str, Any]]) -> str:
     """Return JSON objects, one a line."""
     return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)

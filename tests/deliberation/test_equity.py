@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliberation.equity import gini, overlap, shares, silence_seconds, spoken_seconds
+from deliberation.equity import gini, shares, silence_seconds, spoken_seconds
 from deliberation.events import MemberLeft, SpeechStarted
-from deliberation.state import Speech
+from deliberation.state import Member, RoomState, Speech
 from tests.deliberation.rooms import START, Log
 
 SECONDS = st.dictionaries(st.text(min_size=1, max_size=3), st.floats(0, 1e5), min_size=1, max_size=8)
@@ -43,8 +43,11 @@ def test_those_who_left_do_not_count() -> None:
         (8, 10, None, 4, 0),
     ],
 )
-def test_overlap(start: float, end: float | None, since: float | None, now: float, seconds: float) -> None:
-    assert overlap(Speech("ann", start, end), now, since) == seconds
+def test_only_speech_between_since_and_now_counts(
+    start: float, end: float | None, since: float | None, now: float, seconds: float
+) -> None:
+    state = RoomState(members={"ann": Member("ann", 1, "Ann", "en", 0)}, speech=(Speech("ann", start, end),))
+    assert spoken_seconds(state, now, since=since) == {"ann": seconds}
 
 
 def test_shares_start_even_and_move_with_evidence() -> None:

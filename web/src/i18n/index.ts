@@ -47,6 +47,16 @@ export function number(value: number, digits = 1): string {
   return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(value);
 }
 
+/** A day, as the page's language writes it (`seconds` since 1970, in this browser's time zone). */
+export function date(seconds: number): string {
+  return new Intl.DateTimeFormat(language.value, { dateStyle: 'medium' }).format(seconds * 1000);
+}
+
+/** A moment with its time zone. */
+export function dateTime(seconds: number): string {
+  return new Intl.DateTimeFormat(language.value, { year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short' }).format(seconds * 1000);
+}
+
 export function percent(share: number): string {
   return new Intl.NumberFormat(language.value, { style: 'percent', maximumFractionDigits: 0 }).format(share);
 }

@@ -121,6 +121,7 @@ export function Tabs({ tabs, value, onChange, label }: { tabs: Tab[]; value: str
     onChange(next.id);
     document.getElementById(`${base}-${next.id}`)?.focus();
   };
+  useEffect(() => document.getElementById(`${base}-${current?.id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current?.id]);
   if (!current) return null;
   return (
     <div class="tabs">
