@@ -23,7 +23,7 @@ READ_VOTES = frozenset(("opinion-groups", "bridging", "agreement", "slate"))
 """Methods without a result while nobody has voted."""
 NOBODY = "Nobody has voted yet."
 
-BY_STAGE: Mapping[str, str] = {"ballot": "ballots"}
+BY_STAGE: Mapping[str, str] = {"ballot": "ballots", "values": "moral-graph", "cases": "cases"}
 """Kinds of stage whose method is computed even where the design does not name it."""
 
 
@@ -97,7 +97,7 @@ PARAMETERS: Mapping[str, Callable[[Design, Record, int], Sequence[dict[str, Any]
 def figures_for_everybody(result: Result) -> dict[str, Any]:
     """Return a result's public figures: what covers fewer than five people is suppressed, and what follows from it too."""
     shown: dict[str, Any] = public(dict(result.figures))
-    return ALSO_HIDDEN.get(result.method, dict)(shown)
+    return shown if shown.get("suppressed") else ALSO_HIDDEN.get(result.method, dict)(shown)
 
 
 def _lists_of_statements(shown: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,47 @@ def _credit(shown: dict[str, Any]) -> dict[str, Any]:
     return {"outcomes": outcomes}
 
 
-ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"credit": _credit, "opinion-groups": _lists_of_statements}
+def _moral_graph(shown: dict[str, Any]) -> dict[str, Any]:
+    """Everybody's ranking is made from the edges that everybody sees, and can be made again from them; so are the preference pairs."""
+    from deliberation.outcomes.moral_graph import rank
+
+    kept = [edge for edge in shown["edges"] if not edge.get("suppressed") and edge["kept"]]
+    scores = rank([(edge["source"], edge["to"], edge["likelihood"]) for edge in kept])
+    of = {value["value"]: value for value in shown["values"]}
+    wiser_in = {name: sorted({c for edge in kept if edge["to"] == name for c in edge["contexts"]}) for name in scores}
+    values = [
+        {**of[name], "score": score, "contexts": wiser_in[name]}
+        for name, score in sorted(scores.items(), key=lambda one: (-one[1], one[0]))
+    ]
+    pairs = {(edge["source"], edge["to"]) for edge in kept}
+    preferences = [pair for pair in shown["preferences"] if (pair["source"], pair["to"]) in pairs]
+    return {**shown, "values": values, "preferences": preferences}
+
+
+def _cases(shown: dict[str, Any]) -> dict[str, Any]:
+    """The difference of experts and lay people would tell the mean of a side that is too small, and so would the templates' order."""
+    listed = [*shown["cases"], *((shown.get("answer") or {}).get("precedents") or ())]
+    told = {id(one): {**one, "templates": _both_sides(one["templates"])} for one in listed}
+    answer = shown.get("answer")
+    if answer:
+        answer = {**answer, "precedents": [told[id(one)] for one in answer["precedents"]]}
+    return {**shown, "cases": [told[id(one)] for one in shown["cases"]], "answer": answer}
+
+
+def _both_sides(templates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    hidden = any(one[side].get("suppressed") for one in templates for side in ("expert", "lay"))
+    kept = [
+        {**one, "gap": None, "p": None} if any(one[side].get("suppressed") for side in ("expert", "lay")) else one for one in templates
+    ]
+    return sorted(kept, key=lambda one: str(one["template"])) if hidden else kept
+
+
+ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "cases": _cases,
+    "credit": _credit,
+    "moral-graph": _moral_graph,
+    "opinion-groups": _lists_of_statements,
+}
 """By method: what has to go from its figures after `disclosure.public`."""
 
 

@@ -19,7 +19,8 @@ from scipy import sparse
 from deliberation.outcomes.record import Item, Record, unite
 from deliberation.outcomes.text import similar_pairs
 
-VERSION = "1"
+VERSION = "2"
+_ABOUT_A_CARD = ("contexts", "origin", "papers", "rooms", "rounds", "cohorts")  # attributes that are no words of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,10 @@ class MergeProposal:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A pair for tuning a model: in `context`, the text `chosen` over the text `rejected`, with the edge's likelihood."""
+    """A pair for tuning a model: in `context`, the text `chosen` over the text `rejected`, with the likelihood of the edge that it is."""
 
+    source: str
+    to: str
     context: str
     chosen: str
     rejected: str
@@ -103,9 +106,13 @@ class MoralGraph:
 
 
 def moral_graph(record: Record, settings: Settings = Settings()) -> MoralGraph:
-    """Build the graph from items of kind "value" and judgements of kind "wiser"."""
+    """Build the graph from items of kind "value" and judgements of kind "wiser".
+
+    A value whose parent is another value was confirmed to be the same as that one.
+    """
     cards = {item.id: item for item in record.items if item.kind == "value"}
-    canonical = unite(cards, settings.same)
+    confirmed = tuple((card.parent, card.id) for card in cards.values() if card.parent in cards)
+    canonical = unite(cards, (*confirmed, *settings.same))
     votes = [
         WiserVote(j.participant, canonical.get(j.item, j.item), canonical.get(j.versus, j.versus), j.context, round(j.value))
         for j in sorted(record.judgements, key=lambda j: j.at) if j.kind == "wiser" and j.confidence is None
@@ -121,7 +128,7 @@ def moral_graph(record: Record, settings: Settings = Settings()) -> MoralGraph:
     )
     kept_cards = [card for name, card in cards.items() if canonical[name] == name]
     preferences = tuple(
-        Preference(context, card_text(cards[edge.to]), card_text(cards[edge.source]), edge.likelihood)
+        Preference(edge.source, edge.to, context, card_text(cards[edge.to]), card_text(cards[edge.source]), edge.likelihood)
         for edge in kept if edge.to in cards and edge.source in cards for context in edge.contexts
     )
     return MoralGraph(len({vote.participant for vote in votes}), values, edges, propose(kept_cards, settings.propose), preferences)
@@ -191,7 +198,8 @@ def rank(edges: Iterable[tuple[str, str, float]], damping: float = 0.85, toleran
 
 def card_text(card: Item) -> str:
     """Return a values card as one text: its title and what to attend to."""
-    return " ".join([card.text, *(card.attributes[key] for key in sorted(card.attributes))]).strip()
+    told = (card.attributes[key] for key in sorted(card.attributes) if key not in _ABOUT_A_CARD)
+    return " ".join([card.text, *told]).strip()
 
 
 def _title(card: Item | None) -> str:

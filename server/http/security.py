@@ -29,6 +29,8 @@ REQUESTS_PER_SECOND = 30.0  # per address, since a whole class may share one
 REQUEST_BURST = 600.0
 GUESSES_PER_SECOND = 0.5  # refused links per address
 GUESS_BURST = 30.0
+PRECEDENTS_PER_SECOND = 0.5  # new cases per address: each takes a comparison with all judged ones
+PRECEDENT_BURST = 20.0
 
 POLICY = "; ".join(
     (
@@ -156,6 +158,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _rates(settings: Settings) -> Middleware:
     requests = Limiter(REQUESTS_PER_SECOND, REQUEST_BURST)
     guesses = Limiter(GUESSES_PER_SECOND, GUESS_BURST)
+    cases = Limiter(PRECEDENTS_PER_SECOND, PRECEDENT_BURST)
     joins = Limiter(settings.joins_per_minute / 60, float(settings.joins_per_minute))
 
     @web.middleware
@@ -165,6 +168,8 @@ def _rates(settings: Settings) -> Middleware:
             raise TooMany("too_many_requests", "Too many requests from your network.", "Wait a moment.")
         if request.match_info.route.name == "join" and not joins.allow(address, now):
             raise TooMany("too_many_joins", "Too many people are joining from your network at once.", "Wait a minute.")
+        if request.match_info.route.name == "precedents" and not cases.allow(address, now):
+            raise TooMany("too_many_cases", "That were many cases at once.", "Wait a minute.")
         try:
             return await handler(request)
         except NotAllowed as refused:

@@ -124,3 +124,10 @@ def test_the_graph_ranks_values_and_gives_preference_pairs_with_their_context() 
 def test_no_votes_make_no_graph() -> None:
     outcome = moral_graph(Record(items=(Item("v1", "value", "Honesty"),)))
     assert outcome.values == () and outcome.edges == ()
+
+
+def test_a_value_with_a_parent_was_confirmed_to_be_the_same() -> None:
+    base = record()
+    merged = tuple(Item(i.id, "value", i.text, parent="v1" if i.id == "v3" else "", attributes=i.attributes) for i in base.items)
+    outcome = moral_graph(Record(items=merged, judgements=base.judgements))
+    assert {(e.source, e.to): e.wiser for e in outcome.edges if e.wiser} == {("v1", "v2"): 3} and outcome.proposals == ()

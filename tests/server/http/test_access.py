@@ -82,6 +82,7 @@ OPEN = {
     "root-file",
     "outcomes",
     "process-card",
+    "precedents",
     "provenance",
 }
 
