@@ -12,11 +12,12 @@ const Monitor = lazy(() => import('./monitor/page'));
 const Review = lazy(() => import('./review/page'));
 const Organise = lazy(() => import('./organise/page'));
 const Outcome = lazy(() => import('./outcome/page'));
+const Survey = lazy(() => import('./survey/page'));
 const Docs = lazy(() => import('./docs/page'));
 
 function Page() {
   const path = location.pathname;
-  const match = /^\/d\/([^/]+)\/(join|monitor|review|outcome)\/?$/.exec(path);
+  const match = /^\/d\/([^/]+)\/(join|monitor|review|outcome|survey)\/?$/.exec(path);
   const id = decodeURIComponent(match?.[1] ?? '');
   switch (match?.[2]) {
     case 'join':
@@ -27,6 +28,8 @@ function Page() {
       return <Review id={id} />;
     case 'outcome':
       return <Outcome id={id} />;
+    case 'survey':
+      return <Survey id={id} />;
   }
   const docs = /^\/docs(?:\/([\w-]*))?\/?$/.exec(path);
   if (docs) return <Docs name={docs[1] ?? ''} />;

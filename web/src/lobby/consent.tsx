@@ -11,18 +11,23 @@ export interface Consents {
   quote: boolean;
 }
 
-export function Consent({ info, onAgree, onDecline }: { info: JoinInfo; onAgree: (given: Consents) => void; onDecline: () => void }) {
+export function Consent({ info, onAgree, onDecline, survey }: { info: JoinInfo; onAgree: (given: Consents) => void; onDecline: () => void; survey?: boolean }) {
   const [given, setGiven] = useState<Consents>({ take_part: false, record: false, quote: false });
   const [missing, setMissing] = useState(false);
   const screen = useScreen(info.title);
   const { privacy, consent } = info;
   const minutes = info.stages.reduce((sum, stage) => sum + (stage.minutes ?? 0), 0);
   const facts: Array<[IconName, Key, string]> = [
-    ['people', 'consent.what', t('consent.what.text', { min: info.min_size, max: info.max_size, n: Math.round(minutes) })],
+    ['people', 'consent.what', survey ? t('survey.what') : info.min_size === info.max_size ? t('consent.what.same', { size: info.max_size, n: Math.round(minutes) }) : t('consent.what.text', { min: info.min_size, max: info.max_size, n: Math.round(minutes) })],
     ['spark', 'consent.ai', t(info.facilitation === 'off' ? 'consent.ai.off' : info.facilitation === 'rules' ? 'consent.ai.rules' : info.model_outside ? 'consent.ai.outside' : 'consent.ai.inside')],
-    ['captions', 'consent.transcript', t('consent.transcript.text')],
-    ['mic', 'consent.recording', t(privacy.record_audio ? 'consent.recording.yes' : 'consent.recording.no')],
-    ['human', 'consent.who', `${t('consent.who.text')} ${t(`consent.who.${privacy.mode}`)}`],
+    ...(survey
+      ? []
+      : ([
+          ['captions', 'consent.transcript', t('consent.transcript.text')],
+          ['mic', 'consent.recording', t(privacy.record_audio ? 'consent.recording.yes' : 'consent.recording.no')],
+        ] as Array<[IconName, Key, string]>)),
+    ['human', 'consent.who', `${t(survey ? 'survey.who' : 'consent.who.text')} ${t(`consent.who.${privacy.mode}`)}`],
+    ['quote', 'consent.licence', t('consent.licence.text', { licence: consent.licence })],
     ['clock', 'consent.long', t('consent.long.text', { n: privacy.retention_days })],
     ['leave', 'consent.withdraw', `${t('consent.withdraw.text')} ${t(privacy.on_withdraw === 'erase' ? 'consent.withdraw.erase' : 'consent.withdraw.pseudonymise')} ${t('consent.contact', { contact: consent.contact })}`],
   ];
@@ -77,8 +82,8 @@ export function Consent({ info, onAgree, onDecline }: { info: JoinInfo; onAgree:
           }
         }}
       >
-        {box('take_part', info.facilitation === 'off' ? 'consent.box.plain' : 'consent.box.ai', 'consent.box.ai.detail', true)}
-        {privacy.record_audio && box('record', 'consent.box.record', 'consent.box.record.detail', false)}
+        {box('take_part', survey ? 'survey.box' : info.facilitation === 'off' ? 'consent.box.plain' : 'consent.box.ai', survey ? 'survey.box.detail' : 'consent.box.ai.detail', true)}
+        {privacy.record_audio && !survey && box('record', 'consent.box.record', 'consent.box.record.detail', false)}
         {box('quote', 'consent.box.quote', 'consent.box.quote.detail', false)}
         {missing && (
           <p id="consent-missing" class="problem" role="alert">

@@ -1,17 +1,18 @@
 /** The participant's page: consent, lobby, waiting, room, closing, thanks. This module owns which of them is shown. */
 import { useEffect, useState } from 'preact/hooks';
-import { isLanguage, setLanguage, t } from '../i18n';
+import { dateTime, isLanguage, setLanguage, t } from '../i18n';
 import { Devices } from '../media/devices';
 import { Sound } from '../media/sound';
-import { getJson } from '../net/api';
+import { download, getJson } from '../net/api';
 import { Refusal, sentence } from '../net/errors';
-import { linkToken, read, seatToken } from '../net/tokens';
+import { linkToken, read, seatToken, write } from '../net/tokens';
 import type { JoinInfo, JoinResponse } from '../protocol/types';
 import { Room } from '../room/room';
 import { Session } from '../room/session';
 import { Thanks } from '../room/thanks';
-import { Mark } from '../ui/controls';
+import { Mark, now } from '../ui/controls';
 import { LanguagePicker } from '../ui/language';
+import { toast } from '../ui/toast';
 import { Consent, type Consents } from './consent';
 import { Entrance } from './entrance';
 import { Interrupted, Waiting } from './waiting';
@@ -19,9 +20,11 @@ import './lobby.css';
 
 const devices = new Devices();
 const sound = new Sound(devices.chosen.output);
+const PREVIEW = new URLSearchParams(location.search).has('preview');
 
 export default function JoinPage({ id }: { id: string }) {
-  const [invitation] = useState(() => linkToken(`join.${id}`));
+  const seatKey = PREVIEW ? `${id}.preview` : id; // an organiser who tries it may take part as well
+  const [invitation] = useState(() => linkToken(`join.${seatKey}`));
   const [info, setInfo] = useState<JoinInfo | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [consents, setConsents] = useState<Consents | null>(null);
@@ -29,15 +32,15 @@ export default function JoinPage({ id }: { id: string }) {
   const [session, setSession] = useState<Session | null>(null);
 
   const enter = (token: string) => {
-    const next = new Session(id, token, devices, sound);
+    const next = new Session(seatKey, token, devices, sound);
     setSession(next);
     next.start();
   };
 
   useEffect(() => {
-    const seat = seatToken.get(id);
+    const seat = seatToken.get(seatKey);
     if (seat) {
-      void devices.start();
+      if (read(localStorage, `parley.mode.${id}`) !== 'chat') void devices.start();
       enter(seat);
     }
     getJson<JoinInfo>(`/api/deliberations/${encodeURIComponent(id)}`, invitation ?? seat)
@@ -52,7 +55,7 @@ export default function JoinPage({ id }: { id: string }) {
 
   const startAgain = () => {
     devices.stop();
-    seatToken.clear(id);
+    seatToken.clear(seatKey);
     session?.socket.end();
     setSession(null);
     setConsents(null);
@@ -65,6 +68,8 @@ export default function JoinPage({ id }: { id: string }) {
         <Mark />
         <LanguagePicker />
       </header>
+      {PREVIEW && <p class="banner">{t('preview.banner')}</p>}
+      {info && !problem && info.opens_at !== null && info.opens_at > now.value && <Opening id={id} opensAt={info.opens_at} token={invitation} />}
       {problem ? (
         <main class="notice" data-testid="join-problem">
           <h1>{t('join.problem')}</h1>
@@ -73,6 +78,11 @@ export default function JoinPage({ id }: { id: string }) {
       ) : !info ? (
         <main class="notice" aria-busy="true">
           <p>{t('loading')}</p>
+        </main>
+      ) : !info.open && !info.preview ? (
+        <main class="notice" data-testid="join-closed">
+          <h1>{info.title}</h1>
+          <p>{t('join.closed')}</p>
         </main>
       ) : declined ? (
         <main class="notice" data-testid="declined">
@@ -92,13 +102,26 @@ export default function JoinPage({ id }: { id: string }) {
           invitation={invitation}
           devices={devices}
           sound={sound}
-          onJoined={(joined: JoinResponse) => {
-            seatToken.set(id, joined.token);
+          onJoined={(joined: JoinResponse, mode) => {
+            write(localStorage, `parley.mode.${id}`, mode);
+            seatToken.set(seatKey, joined.token);
             enter(joined.token);
           }}
         />
       )}
     </div>
+  );
+}
+
+/** When it opens, in the reader's own time zone, and a file for the calendar. */
+export function Opening({ id, opensAt, token }: { id: string; opensAt: number; token: string | null }) {
+  return (
+    <p class="banner" data-testid="opens-at">
+      {t('join.opens', { time: dateTime(opensAt) })}{' '}
+      <button type="button" class="link" data-testid="calendar" onClick={() => void download(`/api/deliberations/${encodeURIComponent(id)}/calendar.ics`, token, `${id}.ics`).catch((error: unknown) => toast(sentence(error), 'problem'))}>
+        {t('join.calendar')}
+      </button>
+    </p>
   );
 }
 

@@ -1,10 +1,11 @@
 /** Waiting for a group, and what interrupts a visit: another page in the seat, a link that no longer opens, removal. */
-import { t, type Key } from '../i18n';
+import { dateTime, t, type Key } from '../i18n';
 import type { JoinInfo } from '../protocol/types';
 import type { Session } from '../room/session';
 import { clock, Mark, now, Paragraphs, useScreen } from '../ui/controls';
 import { LanguagePicker } from '../ui/language';
 import { Reconnecting } from '../ui/reconnecting';
+import { read } from '../net/tokens';
 import { DevicePanel, Preview } from './devices';
 
 export function Waiting({ session, info, onStartAgain }: { session: Session; info: JoinInfo | null; onStartAgain: () => void }) {
@@ -26,7 +27,7 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
           {!lobby ? (
             <p>{t('waiting.connecting')}</p>
           ) : opensIn > 0 ? (
-            <p>{t('waiting.opens', { time: new Date((lobby.opens_at ?? 0) * 1000).toLocaleString(), left: clock(opensIn) })}</p>
+            <p>{t('waiting.opens', { time: dateTime(lobby.opens_at ?? 0), left: clock(opensIn) })}</p>
           ) : (
             <div aria-live="polite">
               <div class="places" aria-hidden="true">
@@ -46,10 +47,10 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
               </p>
             </div>
           )}
-          {lobby?.practice && lobby.waiting <= 1 && !session.view.value && (
+          {lobby?.practice && (lobby.waiting <= 1 || info?.preview) && !session.view.value && (
             <div class="aside-box">
               <h2>{t('practice.title')}</h2>
-              <p>{t('practice.text')}</p>
+              <p>{t(info?.preview ? 'preview.room' : 'practice.text')}</p>
               <button type="button" class="button" data-testid="practice-start" onClick={() => session.practise()}>
                 {t('practice.start')}
               </button>
@@ -80,10 +81,10 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
             </section>
           )}
         </section>
-        <section class="entrance-look" aria-label={t('lobby.devices')}>
+        {read(localStorage, `parley.mode.${session.deliberation}`) !== 'chat' && <section class="entrance-look" aria-label={t('lobby.devices')}>
           <Preview devices={session.devices} />
           <DevicePanel devices={session.devices} sound={session.sound} />
-        </section>
+        </section>}
       </main>
     </div>
   );

@@ -94,6 +94,12 @@ export class Devices {
     if (track) track.enabled = !muted;
   }
 
+  /** Keep the microphone silent for a moment, whatever it is set to. */
+  hold(held: boolean): void {
+    const track = this.tracks.audio.value;
+    if (track) track.enabled = !held && !this.muted.value;
+  }
+
   stop(): void {
     this.release('audio');
     this.release('video');

@@ -2,6 +2,7 @@
 import type { ComponentType } from 'preact';
 import type { OutcomeResult } from '../protocol/types';
 import type { Found } from './data';
+import { CohortsSection, CreditSection } from './linked';
 import { AgreementSection, BallotsSection, BridgingSection, ChangeSection, OpinionGroupsSection, SlateSection } from './sections';
 
 export interface SectionProps {
@@ -17,6 +18,8 @@ export const SECTIONS: Record<string, ComponentType<SectionProps>> = {
   slate: section(SlateSection),
   ballots: section(BallotsSection),
   change: section(ChangeSection),
+  cohorts: section(CohortsSection),
+  credit: section(CreditSection),
 };
 
 /** The server sends each method's own figures: its section knows their shape. */

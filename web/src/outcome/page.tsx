@@ -107,6 +107,7 @@ function Check({ found, base, token }: { found: Found; base: string; token: stri
   const { outcomes } = found;
   const files = [
     ['card', `${base}/process-card?format=md`, 'process-card.md'],
+    ...(outcomes.results.some((one) => one.method === 'credit') ? ([['prov', `${base}/provenance`, 'provenance.json']] as const) : []),
     ...(outcomes.full
       ? ([
           ['record', `${base}/record`, 'record.json'],
@@ -114,7 +115,7 @@ function Check({ found, base, token }: { found: Found; base: string; token: stri
           ['votes', `${base}/polis/votes.csv`, 'votes.csv'],
         ] as const)
       : []),
-  ] as ReadonlyArray<readonly ['card' | 'record' | 'run' | 'votes', string, string]>;
+  ] as ReadonlyArray<readonly ['card' | 'prov' | 'record' | 'run' | 'votes', string, string]>;
   const refused = Object.entries(outcomes.refused);
   return (
     <section class="method">

@@ -237,6 +237,24 @@ export interface AnswerWiser {
   type: 'values.wiser';
 }
 /**
+ * The precedents of a new case, nearest first; `none` where no judged case is near enough.
+ */
+export interface Answered {
+  none: boolean;
+  precedents: AnsweredPrecedent[];
+}
+/**
+ * A judged case near the new one, the shared words that made it near, and its templates as in the public figures.
+ */
+export interface AnsweredPrecedent {
+  case: string;
+  similarity: number;
+  templates: {
+    [k: string]: unknown;
+  }[];
+  words: string[];
+}
+/**
  * One recording, released in `named` mode only; `offset_seconds` from the room's opening.
  */
 export interface AudioFile {
@@ -964,6 +982,21 @@ export interface ConsentWithdrawn {
   participant_id: string;
 }
 /**
+ * A participant's share (0..1) of a group's `summary`, or of what was `agreed`: in one room, or (`room` None) over all of them.
+ */
+export interface CreditShare {
+  room: number | null;
+  share: number;
+  what: 'summary' | 'agreed';
+}
+/**
+ * What rests on one thing that a participant said: statements put to the vote, sentences of a group's summary.
+ */
+export interface CreditUse {
+  sentences: string[];
+  statements: string[];
+}
+/**
  * One deliberation in the organiser's list (`GET /api/deliberations`); practice rooms and simulated partners do not count.
  */
 export interface DeliberationInfo {
@@ -990,7 +1023,7 @@ export interface DeliberationLinks {
   monitor_url: string;
   outcome_url: string;
   review_url: string;
-  survey_url: string | null;
+  survey_url: string;
 }
 /**
  * A draft that only the viewer sees until they put it up.
@@ -1569,6 +1602,7 @@ export interface JoinInfo {
   opens_at: number | null;
   poll: PollQuestion[];
   practice: boolean;
+  preview: boolean;
   privacy: Privacy;
   question: string;
   segments: {
@@ -1666,6 +1700,7 @@ export interface LinkInfo {
   expires_at: number;
   issued_at: number;
   link_id: string;
+  opened: number;
   participant_id: string | null;
   revoked: boolean;
   role: string;
@@ -1675,13 +1710,13 @@ export interface LinkInfo {
 /**
  * One more link (`POST /api/deliberations/{id}/links`); `days` until it expires, the server's setting when absent.
  *
- * `participant` asks for an invitation, as `invitation` does.
+ * `participant` asks for an invitation, as `invitation` does; `preview` for a link to try the join page and the practice room.
  */
 export interface LinkRequest {
   cohort?: string | null;
   days?: number | null;
   page?: 'join' | 'survey';
-  role: 'participant' | 'invitation' | 'facilitator' | 'researcher';
+  role: 'participant' | 'invitation' | 'preview' | 'facilitator' | 'researcher';
   seats?: number | null;
 }
 /**
@@ -1793,17 +1828,27 @@ export interface NameFlag {
   word: string;
 }
 /**
+ * A case in somebody's own words (`POST /api/deliberations/{id}/precedents`). It is answered and not kept.
+ */
+export interface NewCase {
+  text: string;
+}
+/**
  * A statement that was put to the vote, in whichever rooms, or a poll's question (with its `scale` from 1 and the names of its ends).
  *
  * `origin`: participant, ai, seed, carried; empty for a question. `content_hash`: SHA-256 of the text.
  */
 export interface OutcomeItem {
   content_hash: string;
+  details: {
+    [k: string]: string;
+  };
   high: string;
   id: string;
-  kind: 'statement' | 'question' | 'option';
+  kind: 'statement' | 'question' | 'option' | 'value' | 'case' | 'template';
   low: string;
   origin: string;
+  parent: string;
   quotes: OutcomeQuote[];
   rooms: number[];
   rounds: number[];
@@ -1865,12 +1910,33 @@ export interface Outcomes {
  * All rooms, once a second where something changed: a JSON merge patch on `{room_id: RoomCard}`; `waiting` people in the lobby.
  */
 export interface Overview {
-  notices: string[];
   patch: {
     [k: string]: unknown;
   };
+  recognition: Recognition | null;
   type: 'overview';
   waiting: number;
+}
+/**
+ * How speech recognition fares: the recognisers of all machines, and what the rooms of this node wait for.
+ */
+export interface Recognition {
+  behind: number;
+  on_disk: number;
+  recognisers: number;
+  running: string[];
+  troubles: ('bus' | 'none' | 'ended' | 'disk' | 'behind' | 'lost')[];
+  waiting: number;
+}
+/**
+ * Where a participant's words went (`GET /api/participants/me/credit`). `uses` by utterance.
+ */
+export interface OwnCredit {
+  licence: string;
+  shares: CreditShare[];
+  uses: {
+    [k: string]: CreditUse;
+  };
 }
 /**
  * Who a participant's link belongs to (`GET /api/participants/me`).

@@ -5,7 +5,7 @@ import { Icon } from '../ui/icons';
 import type { DialogName } from './dialogs';
 import type { Session } from './session';
 
-export function ControlBar({ session, view, onDialog }: { session: Session; view: RoomView; onDialog: (name: DialogName) => void }) {
+export function ControlBar({ session, view, onDialog, onWrite }: { session: Session; view: RoomView; onDialog: (name: DialogName) => void; onWrite: () => void }) {
   const { devices } = session;
   const me = session.me.value;
   const microphone = devices.tracks.audio.value !== null && !devices.muted.value;
@@ -19,14 +19,23 @@ export function ControlBar({ session, view, onDialog }: { session: Session; view
   return (
     <section class="bar" aria-label={t('bar')}>
       <div class="bar-group">
-        <button type="button" class={microphone ? 'bar-button' : 'bar-button off'} data-on={microphone} data-testid="microphone" onClick={() => session.toggleMicrophone()}>
-          <Icon name={microphone ? 'mic' : 'mic-off'} />
-          <span>{t(microphone ? 'bar.mute' : 'bar.unmute')}</span>
-        </button>
-        <button type="button" class={camera ? 'bar-button' : 'bar-button off'} data-on={camera} data-testid="camera" onClick={() => session.toggleCamera()}>
-          <Icon name={camera ? 'video' : 'video-off'} />
-          <span>{t(camera ? 'bar.cameraOff' : 'bar.cameraOn')}</span>
-        </button>
+        {session.writes.value ? (
+          <button type="button" class="bar-button" data-testid="write" onClick={onWrite}>
+            <Icon name="pen" />
+            <span>{t('bar.write')}</span>
+          </button>
+        ) : (
+          <>
+            <button type="button" class={microphone ? 'bar-button' : 'bar-button off'} data-on={microphone} data-testid="microphone" onClick={() => session.toggleMicrophone()}>
+              <Icon name={microphone ? 'mic' : 'mic-off'} />
+              <span>{t(microphone ? 'bar.mute' : 'bar.unmute')}</span>
+            </button>
+            <button type="button" class={camera ? 'bar-button' : 'bar-button off'} data-on={camera} data-testid="camera" onClick={() => session.toggleCamera()}>
+              <Icon name={camera ? 'video' : 'video-off'} />
+              <span>{t(camera ? 'bar.cameraOff' : 'bar.cameraOn')}</span>
+            </button>
+          </>
+        )}
       </div>
       <div class="bar-group main">
         <button type="button" class={mine ? 'bar-button strong turn' : place >= 0 ? 'bar-button strong' : 'bar-button'} aria-pressed={place >= 0 || mine} data-testid="raise-hand" onClick={() => session.toggleHand(false)}>

@@ -46,7 +46,7 @@ export function Captions({ session }: { session: Session }) {
         {utterances.length === 0 && partials.length === 0 && <p class="muted captions-empty">{t('captions.empty')}</p>}
         <div role="log" aria-live="polite" aria-relevant="additions">
           {utterances.map((u, index) => (
-            <Line key={u.utterance_id} session={session} view={view} u={u} follows={utterances[index - 1]?.participant_id === u.participant_id} />
+            <Line key={u.utterance_id} session={session} view={view} u={u} follows={utterances[index - 1]?.participant_id === u.participant_id && utterances[index - 1]?.written === u.written} />
           ))}
         </div>
         {partials
@@ -72,7 +72,10 @@ function Line({ session, view, u, follows }: { session: Session; view: RoomView;
   const own = u.participant_id === session.me.value;
   return (
     <div class={`caption seat-${(((who?.seat ?? 1) - 1) % 8) + 1}${own ? ' own' : ''}${follows ? ' follows' : ''}`} data-testid="caption" data-participant={u.participant_id} data-utterance={u.utterance_id}>
-      <span class="speaker">{who?.name}</span>
+      <span class="speaker">
+        {who?.name}
+        {u.written && <span class="written"> {t('words.written')}</span>}
+      </span>
       <Words u={u} view={view} />
       {own && !u.struck && !u.hidden && <OwnWords session={session} u={u} />}
     </div>

@@ -1,21 +1,15 @@
 import { t } from '../i18n';
-import { useDraft } from '../ui/controls';
-import { Icon } from '../ui/icons';
 import { since, useEnd } from './captions';
+import { Composer } from './composer';
 import { Translated } from '../ui/translated';
 import type { Session } from './session';
 
 /** Written messages to the room. */
 export function Chat({ session }: { session: Session }) {
   const view = session.view.value;
-  const [text, setText] = useDraft(`chat.${view?.room_id ?? ''}`);
   const messages = Object.values(view?.chat ?? {}).sort((a, b) => a.at - b.at);
   const scroll = useEnd(messages.length);
   if (!view) return null;
-  const send = async () => {
-    const message = text.trim();
-    if (message && (await session.do({ type: 'chat.post', text: message }))) setText('');
-  };
   return (
     <div class="chat">
       <h2 class="visually-hidden">{t('tab.chat')}</h2>
@@ -41,32 +35,7 @@ export function Chat({ session }: { session: Session }) {
         </ol>
         </div>
       </div>
-      <form
-        class="chat-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
-        <textarea
-          aria-label={t('chat.label')}
-          placeholder={t('chat.label')}
-          data-testid="chat-input"
-          rows={2}
-          maxLength={1000}
-          dir="auto"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-            event.preventDefault();
-            void send();
-          }}
-        />
-        <button type="submit" class="button primary" disabled={text.trim() === ''} data-testid="chat-send" aria-label={t('chat.send')}>
-          <Icon name="send" />
-        </button>
-      </form>
+      {session.writes.value ? <p class="hint">{t('write.elsewhere')}</p> : <Composer session={session} room={view.room_id} label="chat.label" testid="chat" />}
     </div>
   );
 }

@@ -37,9 +37,15 @@ function Settings({ session, close }: { session: Session; close: () => void }) {
   return (
     <Dialog title={t('settings')} onClose={close} wide>
       <div class="settings">
-        <Preview devices={session.devices} />
+        {!session.writes.value && <Preview devices={session.devices} />}
         <div>
-          <DevicePanel devices={session.devices} sound={session.sound} />
+          {!session.writes.value && <DevicePanel devices={session.devices} sound={session.sound} />}
+          {!session.writes.value && (
+          <label class="switch">
+            <input type="checkbox" role="switch" checked={session.readAloud.on.value} data-testid="read-aloud" onChange={(event) => session.readAloud.set(event.currentTarget.checked)} />
+            <span>{t('readAloud.on')}</span>
+          </label>
+          )}
           <Select
             label={t('receive')}
             value={session.receive.value}

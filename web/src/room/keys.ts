@@ -25,9 +25,9 @@ export function useKeys(session: Session, open: (name: DialogName) => void): voi
       const letter = /^[a-z?]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace(/^Key/, '').toLowerCase();
       switch (letter) {
         case 'm':
-          return session.toggleMicrophone();
+          return session.writes.value ? document.querySelector<HTMLElement>('[data-testid="write"]')?.click() : session.toggleMicrophone();
         case 'v':
-          return session.toggleCamera();
+          return session.writes.value ? undefined : session.toggleCamera();
         case 'r':
           return session.toggleHand();
         case 'c':

@@ -9,6 +9,7 @@ import { Captions } from './captions';
 import { Cards } from './cards';
 import { Chat } from './chat';
 import { Closing } from './closing';
+import { WRITE_ID } from './composer';
 import { ControlBar } from './bar';
 import { type DialogName, RoomDialogs } from './dialogs';
 import { RoomHeader } from './header';
@@ -20,6 +21,7 @@ import { SafetyQuestions } from './safety';
 import type { Session } from './session';
 import { Statements } from './statements';
 import { Tiles } from './tiles';
+import { Writing } from './writing';
 import './room.css';
 
 const tab = signal('question');
@@ -40,11 +42,15 @@ export function Room({ session }: { session: Session }) {
   }, [kind, view?.room_id]);
 
   if (!view) return null;
+  const write = () => {
+    if (narrow.value) tab.value = 'talk';
+    setTimeout(() => document.getElementById(WRITE_ID)?.focus(), 0);
+  };
   const statements = Object.values(view.statements);
   const toVote = statements.filter((s) => s.open && s.my_vote == null).length;
   const toCast = Object.values(view.ballots).filter((ballot) => ballot.open && !ballot.mine && ballot.options.length > 0).length;
   const tabs: Tab[] = [
-    ...(narrow.value ? [{ id: 'talk', label: t('tab.talk'), icon: 'captions' as const, content: () => <Captions session={session} /> }] : []),
+    ...(narrow.value ? [{ id: 'talk', label: t('tab.talk'), icon: 'captions' as const, content: () => <Talk session={session} /> }] : []),
     { id: 'question', label: t('tab.question'), icon: 'book', content: () => <Question view={view} /> },
     ...(kind === 'closing' || view.summary ? [{ id: 'closing', label: t('tab.closing'), icon: 'check' as const, content: () => <Closing session={session} /> }] : []),
     ...(statements.length > 0 || kind === 'statements'
@@ -67,7 +73,7 @@ export function Room({ session }: { session: Session }) {
         <Reconnecting socket={session.socket} />
         {view.practice && (
           <p class="banner">
-            {t('practice.banner')} {session.lobby.value && t('waiting.count', { n: session.lobby.value.waiting })}
+            {t('practice.banner')} {session.lobby.value && t('practice.waiting', { n: Math.max(0, session.lobby.value.waiting - 1) })}
           </p>
         )}
         {view.recording.length > 0 && (
@@ -83,6 +89,14 @@ export function Room({ session }: { session: Session }) {
         ))}
         {view.transcription_behind !== 0 && (
           <p class="banner warning">{view.transcription_behind < 0 ? t('captions.stopped') : view.transcription_behind > 4 ? t('captions.behind', { n: Math.round(view.transcription_behind) }) : ''}</p>
+        )}
+        {session.readAloud.reading.value !== null && (
+          <p class="banner" data-testid="reading-aloud">
+            <span>{t('readAloud.now', { name: session.readAloud.reading.value })}</span>
+            <button type="button" class="button small" data-testid="reading-stop" onClick={() => session.readAloud.stop()}>
+              {t('readAloud.stop')}
+            </button>
+          </p>
         )}
         {session.sound.blocked.value && (
           <p class="banner warning">
@@ -100,13 +114,24 @@ export function Room({ session }: { session: Session }) {
         <Tiles session={session} view={view} />
         <SafetyQuestions session={session} view={view} />
         <Cards session={session} view={view} />
-        {!narrow.value && <Captions session={session} />}
+        {!narrow.value && <Talk session={session} />}
       </main>
       <aside class="side" aria-label={t('side')}>
         <Tabs tabs={tabs} value={current} onChange={(id) => (tab.value = id)} label={t('side')} />
       </aside>
-      <ControlBar session={session} view={view} onDialog={setDialog} />
+      <ControlBar session={session} view={view} onDialog={setDialog} onWrite={write} />
       <RoomDialogs session={session} view={view} open={dialog} onOpen={setDialog} />
+    </div>
+  );
+}
+
+/** What is said, and for who takes part in writing, where they write. */
+function Talk({ session }: { session: Session }) {
+  const view = session.view.value;
+  return (
+    <div class="talk">
+      <Captions session={session} />
+      {view && session.writes.value && <Writing session={session} view={view} />}
     </div>
   );
 }

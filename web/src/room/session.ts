@@ -6,6 +6,7 @@ import { computed, effect, signal } from '@preact/signals';
 import { t } from '../i18n';
 import { Devices } from '../media/devices';
 import { Peer } from '../media/peer';
+import { ReadAloud } from '../media/read-aloud';
 import { Sound } from '../media/sound';
 import { request } from '../net/api';
 import { sentence } from '../net/errors';
@@ -37,6 +38,12 @@ export class Session {
   readonly over = computed(() => this.gone.value || (this.done.value && !this.view.value?.practice));
   readonly inRoom = computed(() => this.view.value != null && !this.done.value && !this.gone.value);
   readonly removed = signal(false);
+  /** Takes part in writing: no microphone, no camera, no media connection at all. */
+  readonly writes = computed(() => this.view.value?.members[this.me.value]?.mode === 'chat');
+  readonly readAloud = new ReadAloud(
+    (held) => this.devices.hold(held),
+    () => (this.view.value?.speaking.length ?? 0) > 0,
+  );
   private readonly roomId = computed(() => (this.inRoom.value ? this.view.value?.room_id : undefined));
 
   private welcome: Welcome | null = null;
@@ -45,7 +52,7 @@ export class Session {
 
   constructor(
     readonly deliberation: string,
-    private readonly token: string,
+    readonly token: string,
     readonly devices: Devices,
     readonly sound: Sound,
   ) {
@@ -82,7 +89,7 @@ export class Session {
   takeOver(): void {
     this.takeover = true;
     this.seatTaken.value = false;
-    void this.devices.start();
+    if (!this.writes.value) void this.devices.start();
     this.socket.retry();
   }
 
@@ -149,6 +156,7 @@ export class Session {
   }
 
   toggleMicrophone(): void {
+    this.readAloud.stop();
     const { devices } = this;
     if (!devices.tracks.audio.value) {
       devices.mute(false);
@@ -209,6 +217,10 @@ export class Session {
     const welcome = this.welcome;
     if (!welcome || !this.inRoom.value) return;
     this.peer.value?.close();
+    if (this.writes.value) {
+      this.devices.stop();
+      return;
+    }
     const peer = new Peer({
       iceServers: welcome.ice_servers,
       slots: welcome.slots,
@@ -223,6 +235,7 @@ export class Session {
   }
 
   private hangUp(): void {
+    this.readAloud.stop();
     this.closePeer();
     this.devices.stop();
   }
@@ -255,6 +268,10 @@ export class Session {
             this.devices.mute(true);
             toast(t('turn.muted'));
           }
+          break;
+        case 'utterance.final':
+          if (payload.written && payload.text && payload.participant_id !== this.me.value && !this.writes.value)
+            this.readAloud.add({ name: name(payload.participant_id), text: payload.text, language: payload.language });
           break;
         case 'member.joined':
           if (payload.participant_id !== this.me.value) announce(t('announce.joined', { name: name(payload.participant_id) }));

@@ -8,6 +8,7 @@ import { Reconnecting } from '../ui/reconnecting';
 import { toast } from '../ui/toast';
 import { since, sorted, Words } from './captions';
 import { Closing } from './closing';
+import { Credit } from './credit';
 import { OwnWords } from './own-words';
 import { Record } from './record';
 import type { Session } from './session';
@@ -57,6 +58,7 @@ export function Thanks({ session, info }: { session: Session; info: JoinInfo | n
                 ))}
               </ol>
             </section>
+            {view.closed_at != null && <Credit token={session.token} words={Object.fromEntries(own.map((u) => [u.utterance_id, u.text]))} />}
             <section>
               <h2>{t('withdraw.title')}</h2>
               <p class="hint">{t('withdraw.text')}</p>

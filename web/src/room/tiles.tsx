@@ -37,6 +37,7 @@ function Tile({ session, view, member }: { session: Viewer; view: RoomView; memb
   const peer = session.peer.value;
   const mid = session.feed.slots.value.find((slot) => slot.kind === 'video' && slot.participant_id === id && !slot.paused)?.mid;
   const track = own ? session.devices.tracks.video.value : mid !== undefined ? (peer?.videos.value[mid] ?? null) : null;
+  const writes = member.mode === 'chat';
   const microphone = own ? session.devices.tracks.audio.value !== null && !session.devices.muted.value : (live?.microphone ?? true);
   const camera = own ? track !== null : (live?.camera ?? true);
   const speaking = view.speaking.includes(id);
@@ -52,7 +53,7 @@ function Tile({ session, view, member }: { session: Viewer; view: RoomView; memb
   }, [track]);
   const state = [
     speaking ? t('tile.speaking') : '',
-    microphone ? '' : t('tile.muted'),
+    writes ? t('tile.writes') : microphone ? '' : t('tile.muted'),
     member.presence === 'away' ? t('tile.away') : '',
     turn ? t('tile.turn') : '',
     place >= 0 ? t('tile.queue', { n: place + 1 }) : '',
@@ -84,7 +85,7 @@ function Tile({ session, view, member }: { session: Viewer; view: RoomView; memb
       {member.presence === 'away' && <span class="tile-note">{t('tile.away')}</span>}
       {member.presence !== 'away' && trouble && <span class="tile-note">{t('tile.trouble')}</span>}
       <figcaption>
-        {!microphone && <Icon name="mic-off" />}
+        {writes ? <Icon name="pen" /> : !microphone && <Icon name="mic-off" />}
         <span class="tile-name">
           {member.name}
           {own ? ` ${t('you')}` : ''}
