@@ -1,7 +1,8 @@
 """Privacy modes: what leaves a room for pages and files is made from `redact(events, mode)`, so the mode holds everywhere by construction.
 
 What concerns somebody's safety is between them and the facilitators and leaves in no mode: reports, calls for help, the private questions,
-answers and verdicts on what somebody said, and the cards of the safety rules with their answers (`_inside`).
+answers and verdicts on what somebody said, and the cards of the safety rules with their answers (`_inside`). Nor do the answers of who has
+withdrawn.
 
 Owns what each field of each event is (`FIELDS`; a field that is not listed there cannot leave) and what a mode does with it. Pure; the key
 that shuffles labels is an argument. Called by the review API and by every export; inside the room people see each other by name.
@@ -30,6 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from deliberation.answers import ANSWERS, takes_answers_out
 from deliberation.balloting import BallotCast
 from deliberation.casework import CaseRated
 from deliberation.events import (
@@ -400,8 +402,13 @@ def _inside(events: Iterable[Event]) -> list[Event]:
     """Leave out what stays in the room in every mode."""
     kept: list[Event] = []
     private: set[str] = set()
+    events = tuple(events)
+    state = fold_all(_renumbered(events))
+    withdrew = {e.payload.owner for e in events if takes_answers_out(state, e.payload)}
     for event in events:
         payload = event.payload
+        if event.kind in ANSWERS and payload.owner in withdrew:
+            continue
         if isinstance(payload, InterventionMade) and safety_rule(payload.rule):
             private.add(payload.intervention_id)
         subject = getattr(payload, "intervention_id", None) or getattr(payload, "subject_id", None)

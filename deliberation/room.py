@@ -4,7 +4,7 @@ Owns how each kind of event changes it; never decides what may happen (that is `
 never looks at a clock. `fold` accepts any log that the server wrote, erased text included.
 
 Invariants: `seq` is the number of events folded; a participant is in `members` exactly once; seats are never reused; the queue holds
-seated members only, each once; votes and readiness belong to members who have not left.
+seated members only, each once; readiness belongs to members who have not left; votes to all who have not withdrawn (`answers`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from deliberation import balloting, casework, group_statement, translations, values
+from deliberation.answers import takes_answers_out, without_answers
 from deliberation.balloting import BallotCast, BallotOpened
 from deliberation.casework import CaseRated
 from deliberation.design import Design, Facilitation, parse_design
@@ -200,7 +201,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
         case ConsentWithdrawn() as e:
             now = state.members.get(e.participant_id)
             kept = {**(now.consent if now else {}), **dict.fromkeys(e.items, False)}
-            return _member(state, e.participant_id, consent=kept)
+            state = _member(state, e.participant_id, consent=kept)
+            return without_answers(state, e.participant_id) if takes_answers_out(state, e) else state
         case HandRaised() as e:
             hand = Hand(e.participant_id, event.at, e.short)
             others = tuple(h for h in state.queue if h.participant_id != e.participant_id)
