@@ -208,4 +208,4 @@ class Lobby:
             practice=self._design.practice,
         )
         for guest in self._guests.values():
-            guest.page.send(message)
+            guest.page.send(message.model_copy(update={"practice": True}) if guest.person.simulated else message)

@@ -211,6 +211,7 @@ async def test_every_screen_is_accessible_and_every_control_works_by_keyboard(
         await check(review, "outcome", shots, problems)
         problems += [f"outcome: not reached by Tab: {control}" for control in await unreachable(review)]
         await review.goto(f"{server.url}/#k={ADMIN_TOKEN}")
+        await review.get_by_test_id("tab-file").click()
         await expect(review.get_by_test_id("design-source")).to_be_visible()
         await check(review, "organise", shots, problems)
         problems += [f"organise: not reached by Tab: {control}" for control in await unreachable(review)]

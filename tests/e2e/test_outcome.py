@@ -27,6 +27,7 @@ IDEAS = (
     "Longer shop hours", "A night bus to the villages", "Solar roofs on schools", "Fewer street lamps", "A town newspaper",
     "Wider bicycle lanes", "A women's shelter", "Drinking fountains", "A market hall", "Slower traffic by kindergartens",
 )  # fmt: skip
+ORDERS = (("R", "G", "B"), ("R", "G", "B"), ("G", "B", "R"), ("B", "G", "R"), ("B", "G", "R"))  # G, first of the fewest, goes out
 DESIGN: dict[str, Any] = {
     "id": "town", "title": "What should our town do?", "question": "What should our town do in the next five years?", "rounds": 2,
     "groups": {"min_size": 3, "target_size": 5, "max_size": 5, "wait_seconds": 40, "balance_by": ["side"]},
@@ -35,11 +36,12 @@ DESIGN: dict[str, Any] = {
     "recruitment": "Twenty simulated people.",
     "stages": [
         {"id": "vote", "kind": "statements", "title": "What we can say", "minutes": 0.5, "seed_statements": list(SEEDS)},
+        {"id": "choose", "kind": "ballot", "title": "What comes first", "minutes": 0.5, "ballot": {"rule": "irv", "options": list("RGB")}},
         {"id": "end", "kind": "closing", "title": "Closing", "minutes": 0.15},
     ],
     "poll": [{"id": "trust", "text": "I trust the town council."}],
-    "facilitation": {"mode": "off", "time": {"overtime_grace_seconds": 0}},
-    "outcome_methods": ["opinion-groups", "bridging", "agreement", "slate", "ballots"],
+    "facilitation": {"mode": "off", "time": {"overtime_grace_seconds": 0, "min_stage_seconds": 2}},
+    "outcome_methods": ["opinion-groups", "bridging", "agreement", "slate"],
 }  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def people() -> list[Texter]:
         camp = 1 if number % 2 else -1
         stance = {text: (camp * side if side else 1) for text, side in SEEDS.items()}
         stance |= {other + ".": (1 if n % 2 == number % 2 else (-1 if n % 3 else 0)) for n, other in enumerate(IDEAS)}
-        found.append(Texter(f"Person {number}", camp, idea + ".", stance, closing=4 if number % 4 else 2))
+        found.append(Texter(f"Person {number}", camp, idea + ".", stance, closing=4 if number % 4 else 2, order=ORDERS[number % 5]))
     return found
 
 
@@ -79,6 +81,20 @@ def by_group(table: str, texts: dict[str, str]) -> dict[str, dict[str, tuple[int
     return groups
 
 
+def instant_runoff(table: str, names: dict[str, str]) -> tuple[str, dict[str, int], int]:
+    """Count the ballots of one paper by hand: the winner, first choices in the last round, and how many ballots there were."""
+    ballots = [[option.strip() for option in row["ranking"].split(">")] for row in csv.DictReader(io.StringIO(table)) if row["paper"] == "choose"]
+    left = {option for ballot in ballots for option in ballot}
+    while True:
+        firsts = {option: 0 for option in left}
+        for ballot in ballots:
+            firsts[next(option for option in ballot if option in left)] += 1
+        best = max(firsts, key=lambda option: firsts[option])
+        if 2 * firsts[best] > len(ballots):
+            return names[best], {names[option]: n for option, n in firsts.items()}, len(ballots)
+        left.remove(min(firsts, key=lambda option: firsts[option]))
+
+
 async def shown(page: Page, method: str) -> dict[str, list[tuple[int, int]]]:
     """Read the numbers of each statement in one section: overall, then by group."""
     found = {}
@@ -100,6 +116,7 @@ async def test_four_groups_over_two_rounds_from_the_organisers_page_to_an_outcom
         problems: list[str] = []
         page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
         await page.goto(f"{server.url}/#k={ADMIN_TOKEN}")
+        await page.get_by_test_id("tab-file").click()
         await page.get_by_test_id("design-source").fill(yaml.safe_dump(DESIGN, sort_keys=False))
         await page.get_by_test_id("create").click()
         created = page.get_by_test_id("created")
@@ -142,6 +159,15 @@ async def test_four_groups_over_two_rounds_from_the_organisers_page_to_an_outcom
                 assert numbers[0] == (agrees, seen), (method, text, numbers)
                 assert set(numbers[1:]) <= set(groups[text].values()), (method, text, numbers, groups[text])
                 assert all(seen >= 5 for _, seen in numbers)
+        cast = (await server.get("/api/deliberations/town/ballots.csv", token, raw=True)).decode()
+        won, firsts, ballots = instant_runoff(cast, {i["id"]: i["text"] for i in record["items"] if i["kind"] == "option"})
+        assert (won, ballots) == ("B", 20)
+        section = page.locator("[data-method=ballots]")
+        await expect(section).to_contain_text("What comes first")
+        for option in await section.get_by_test_id("ballot-score").all():
+            assert float(await option.get_attribute("data-score") or 0) == firsts.get(await option.locator("blockquote").inner_text(), 0)
+        await expect(section.locator("[data-won=true] blockquote")).to_have_text(won)
+
         answers: dict[str, dict[str, float]] = {"opening": {}, "closing": {}}
         for judgement in sorted((j for j in record["judgements"] if j["kind"] == "answer"), key=lambda j: j["at"]):
             answers[judgement["context"]][judgement["participant"]] = judgement["value"]

@@ -16,13 +16,14 @@ from simulation.joining import JoinLink, join, origin
 
 @dataclass
 class Texter:
-    """One person of a camp. Votes on whatever is open as the camp does, writes one statement, answers both polls."""
+    """One person of a camp. Votes on whatever is open as the camp does, writes one statement, ranks a ballot's options, answers both polls."""
 
     name: str
     camp: int
     own: str
     stance: dict[str, int]
     closing: int
+    order: tuple[str, ...] = ()  # of a ballot's options, best first
     rooms: list[str] = field(default_factory=list)  # in order, without repeats
     refused: list[str] = field(default_factory=list)
     over: bool = False
@@ -85,6 +86,13 @@ class Texter:
                 await self._once(socket, room, {"type": "statement.vote", "statement_id": statement["statement_id"], "value": value})
         if kind == "statements" and view["round"] == 1:
             await self._once(socket, room, {"type": "statement.add", "text": self.own})
+        for ballot in view["ballots"].values():
+            if ballot["open"]:
+                order = sorted(ballot["options"], key=lambda option: self.order.index(option["text"]))
+                ranking = [[option["id"]] for option in order]
+                await self._once(socket, room, {"type": "ballot.cast", "stage_id": ballot["stage_id"], "ranking": ranking})
+                if ballot["cast"] == len(view["members"]):
+                    await self._once(socket, room, {"type": "stage.ready", "ready": True})
         if kind == "closing":
             await self._once(socket, room, {"type": "poll.answer", "poll": "closing", "answers": {"trust": self.closing}})
 

@@ -1,14 +1,16 @@
-/** The organisers' page: write a design with a check as one types, create a deliberation, hand out and revoke its links. */
-import { useEffect, useState } from 'preact/hooks';
+/** The organisers' page: a design, as a form or as the file it writes, checked as one types; then its links, its invitations and how it goes. */
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import { getJson, postJson, request } from '../net/api';
 import { Refusal, sentence } from '../net/errors';
 import { linkToken, write } from '../net/tokens';
 import type { DeliberationLinks } from '../protocol/types';
-import { Mark, useDraft, useScreen } from '../ui/controls';
+import { Mark, Tabs, useDraft, useScreen } from '../ui/controls';
 import { LanguagePicker } from '../ui/language';
+import { DesignForm } from './form';
 import { Links, LinkList } from './links';
 import { TEMPLATES } from './templates';
+import { type Given, yamlOf } from './yaml';
 import './organise.css';
 
 const CHECK_AFTER_MS = 500;
@@ -73,6 +75,9 @@ function Organise({ token, onRefused }: { token: string; onRefused: () => void }
   const [created, setCreated] = useState<DeliberationLinks | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [version, setVersion] = useState(0);
+  const [given, setGiven] = useState<Given>({});
+  const [tab, setTab] = useState('form');
+  const written = useRef(''); // what the form wrote last: it knows that better than the check does
   const screen = useScreen(t('organise.title'));
 
   useEffect(() => {
@@ -91,7 +96,11 @@ function Organise({ token, onRefused }: { token: string; onRefused: () => void }
     const timer = setTimeout(() => {
       request('POST', '/api/designs/check', token, source)
         .then((response) => response.json())
-        .then((found: { design: Summary }) => !stale && setCheck({ state: 'good', design: found.design }))
+        .then((found: { design: Summary; given: Given }) => {
+          if (stale) return;
+          setCheck({ state: 'good', design: found.design });
+          if (source !== written.current) setGiven(found.given);
+        })
         .catch((error: unknown) => !stale && setCheck({ state: 'bad', message: sentence(error) }));
     }, CHECK_AFTER_MS);
     return () => {
@@ -110,6 +119,34 @@ function Organise({ token, onRefused }: { token: string; onRefused: () => void }
     }
   };
 
+  const changed = (design: Given) => {
+    setGiven(design);
+    written.current = yamlOf(design);
+    setSource(written.current);
+  };
+  // A text that cannot be read yet would be lost if the form wrote over it.
+  const unread = check.state === 'bad' && source !== written.current;
+  const form = () => (unread ? <p class="problem">{t('organise.unread')}</p> : <DesignForm design={given} onChange={changed} />);
+  const file = () => (
+    <>
+      <label for="design-source" class="visually-hidden">
+        {t('organise.source')}
+      </label>
+      <textarea
+        id="design-source"
+        class="design-source"
+        data-testid="design-source"
+        spellcheck={false}
+        dir="ltr"
+        rows={26}
+        value={source}
+        aria-describedby="design-check"
+        aria-invalid={check.state === 'bad'}
+        onInput={(event) => setSource(event.currentTarget.value)}
+      />
+    </>
+  );
+
   return (
     <main class="organise">
       <section class="organise-write">
@@ -127,20 +164,14 @@ function Organise({ token, onRefused }: { token: string; onRefused: () => void }
             <input type="file" class="visually-hidden" accept=".yaml,.yml,.json" onChange={(event) => void event.currentTarget.files?.[0]?.text().then(setSource)} />
           </label>
         </div>
-        <label for="design-source" class="visually-hidden">
-          {t('organise.source')}
-        </label>
-        <textarea
-          id="design-source"
-          class="design-source"
-          data-testid="design-source"
-          spellcheck={false}
-          dir="ltr"
-          rows={26}
-          value={source}
-          aria-describedby="design-check"
-          aria-invalid={check.state === 'bad'}
-          onInput={(event) => setSource(event.currentTarget.value)}
+        <Tabs
+          label={t('organise.title')}
+          value={tab}
+          onChange={setTab}
+          tabs={[
+            { id: 'form', label: t('organise.form'), content: form },
+            { id: 'file', label: t('organise.asFile'), content: file },
+          ]}
         />
         <div id="design-check" role="status" aria-live="polite" data-testid="design-check" data-state={check.state}>
           {check.state === 'bad' && <p class="problem">{check.message}</p>}

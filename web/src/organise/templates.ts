@@ -1,5 +1,5 @@
 /** Designs to start from: whole files, as an organiser would write them. */
-export const TEMPLATES: Record<'short' | 'assembly' | 'study', string> = {
+export const TEMPLATES: Record<'short' | 'assembly' | 'study' | 'ballot', string> = {
   short: `title: A first conversation
 question: What should our neighbourhood do with the empty market hall?
 groups:
@@ -97,5 +97,50 @@ privacy:
   record_audio: true
   retention_days: 365
   on_withdraw: erase
+`,
+  ballot: `title: What to do with the market hall
+question: Which of the plans for the market hall should the town follow?
+groups:
+  min_size: 3
+  target_size: 5
+  max_size: 6
+stages:
+  - id: talk
+    title: What matters to us
+    prompt: Say what the hall should be for, and for whom. Then take the plans one by one.
+    minutes: 15
+  - id: statements
+    kind: statements
+    title: What any plan should keep
+    minutes: 8
+  - id: plans
+    kind: ballot
+    title: Our order of the plans
+    prompt: Put the plans in your own order.
+    minutes: 5
+    ballot:
+      rule: schulze
+      options:
+        - A covered market six days a week
+        - A hall for clubs, concerts and markets
+        - Flats above, shops below
+        - Leave it as it is for five years
+  - id: money
+    kind: ballot
+    title: Where the money should go first
+    prompt: Give votes to what you care about most; each further vote costs more.
+    minutes: 4
+    ballot:
+      rule: quadratic
+      budget: 25
+      options: [The roof, Heating, Ways for wheelchairs, A kitchen]
+poll:
+  - id: keep
+    text: The hall should stay in public hands.
+outcome_methods: [opinion-groups, agreement, ballots]
+consent:
+  version: "1"
+  organiser: the town's council
+  contact: council@example.org
 `,
 };

@@ -64,7 +64,8 @@ export interface Slate {
   justified: boolean;
 }
 export interface Ballots extends Suppressible {
-  rule: string;
+  rule: 'approval' | 'plurality' | 'irv' | 'schulze' | 'weighted' | 'quadratic';
+  rounds: Array<{ scores: Record<string, number>; exhausted: number; eliminated: string[] }>;
   winners: string[];
   order: string[][];
   scores: Array<{ option: string; score: number; share: number }>;

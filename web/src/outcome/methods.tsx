@@ -23,6 +23,6 @@ export const SECTIONS: Record<string, ComponentType<SectionProps>> = {
 };
 
 /** The server sends each method's own figures: its section knows their shape. */
-function section<F>(Section: ComponentType<{ found: Found; figures: F }>): ComponentType<SectionProps> {
-  return ({ found, figures }) => <Section found={found} figures={figures as F} />;
+function section<F>(Section: ComponentType<{ found: Found; figures: F; result: OutcomeResult }>): ComponentType<SectionProps> {
+  return ({ found, figures, result }) => <Section found={found} figures={figures as F} result={result} />;
 }

@@ -1,5 +1,6 @@
 /** The methods' sections: consensus and divides, agreement by segment, bridging, slate, ballots, change of opinion. */
 import { number, percent, t } from '../i18n';
+import type { OutcomeResult } from '../protocol/types';
 import { type Agreement, type Ballots, type Bridging, type Change, type Found, groupName, groupSeat, type OpinionGroups, type Slate, tooFew } from './data';
 import { OpinionMap } from './map';
 import { Statement } from './statement';
@@ -138,23 +139,37 @@ export function SlateSection({ found, figures }: { found: Found; figures: Slate 
   );
 }
 
-export function BallotsSection({ found, figures }: { found: Found; figures: Ballots }) {
+export function BallotsSection({ found, figures, result }: { found: Found; figures: Ballots; result: OutcomeResult }) {
   if (figures.suppressed || figures.people === null) return <p class="muted">{tooFew(found.outcomes)}</p>;
   const place = new Map(figures.order.flatMap((tied, index) => tied.map((option) => [option, index + 1] as const)));
+  const rule = t(`ballot.rule.${figures.rule}`);
   const rows = [...figures.scores].sort((a, b) => (place.get(a.option) ?? 0) - (place.get(b.option) ?? 0));
   return (
     <>
-      <p>{t('outcomes.ballots.about', { rule: figures.rule, count: figures.people })}</p>
+      <p>
+        {result.title === '' ? t('outcomes.ballots.about', { rule, count: figures.people }) : `${rule}. ${t('ballot.result', { n: figures.people })}`}
+      </p>
       <ol class="ballots" data-testid="ballots">
         {rows.map((row) => (
-          <li key={row.option} value={place.get(row.option)}>
+          <li key={row.option} value={place.get(row.option)} data-testid="ballot-score" data-score={row.score} data-won={figures.winners.includes(row.option)}>
             <blockquote dir="auto">{found.text(row.option)}</blockquote>
             {figures.winners.includes(row.option) && <b class="winner">{t('outcomes.ballots.winner')}</b>}
             <Level share={row.score / Math.max(...rows.map((one) => one.score), 1)} />
-            <span class="figure">{t('outcomes.ballots.score', { score: number(row.score, 1) })}</span>
+            <span class="figure">{t(`ballot.score.${figures.rule}`, { score: number(row.score, 1) })}</span>
           </li>
         ))}
       </ol>
+      <DataTable
+        columns={[t('outcomes.column.option'), t('outcomes.column.place'), t('outcomes.column.score'), t('outcomes.column.share')]}
+        rows={rows.map((row) => [found.text(row.option), place.get(row.option) ?? null, row.score, percent(row.share)])}
+      />
+      {figures.rounds.length > 1 && (
+        <DataTable
+          label={t('outcomes.ballots.rounds')}
+          columns={[t('outcomes.column.round'), ...rows.map((row) => found.text(row.option)), t('outcomes.ballots.exhausted')]}
+          rows={figures.rounds.map((round, index) => [number(index + 1), ...rows.map((row) => round.scores[row.option] ?? null), round.exhausted])}
+        />
+      )}
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** The researchers' page: every room's transcript, audio, statements, summary and AI record, in the design's privacy mode, and the files. */
 import { useEffect, useState } from 'preact/hooks';
-import { t } from '../i18n';
+import { dateTime, t } from '../i18n';
 import { getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
@@ -60,8 +60,8 @@ export default function ReviewPage({ id }: { id: string }) {
                 <li key={one.room_id}>
                   <button type="button" class="room-link" aria-current={one.room_id === room ? 'page' : undefined} data-testid="review-room" data-room={one.room_id} onClick={() => setRoom(one.room_id)}>
                     <strong>{t('monitor.room', { n: one.number })}</strong>
-                    <span>{new Date(one.opened_at * 1000).toLocaleString()}</span>
-                    <span>{t('review.facts', { members: one.members, utterances: one.utterances, statements: one.statements })}</span>
+                    <span>{dateTime(one.opened_at)}</span>
+                    <span>{t('review.facts', { members: t('review.members', { n: one.members }), utterances: t('review.remarks', { n: one.utterances }), statements: t('review.statements', { n: one.statements }) })}</span>
                     {one.closed_at == null && <span class="chip">{t('review.running')}</span>}
                   </button>
                 </li>

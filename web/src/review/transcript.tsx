@@ -48,6 +48,7 @@ export function Transcript({ found, player, focus }: Props) {
           {t('review.found', { n: shown.length })}
         </p>
       </div>
+      {Object.keys(view.utterances).length === 0 && <p class="muted">{t('review.noTranscript')}</p>}
       <ol ref={list} class="transcript-list">
         {shown.map((u) => {
           const at = u.started_at - view.opened_at;

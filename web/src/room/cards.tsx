@@ -4,7 +4,7 @@
  */
 import { maybe, number, t } from '../i18n';
 import type { CardView, RoomView } from '../protocol/types';
-import { narrow, now } from '../ui/controls';
+import { low, narrow, now } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { Translated } from '../ui/translated';
 import type { Session } from './session';
@@ -16,7 +16,7 @@ export function Cards({ session, view }: { session: Session; view: RoomView }) {
     .filter((card) => !session.dismissed.value.has(card.intervention_id) && card.stage_id === (view.stage?.stage_id ?? ''))
     .sort((a, b) => b.at - a.at)
     .filter((card, index) => index === 0 || now.value - card.at < SHOWN_SECONDS)
-    .slice(0, narrow.value ? 1 : 2);
+    .slice(0, narrow.value || low.value ? 1 : 2);
   if (cards.length === 0) return null;
   return (
     <section class="cards" aria-label={t('cards')}>

@@ -20,6 +20,7 @@ function media(query: string) {
   return matches;
 }
 export const narrow = media('(max-width: 819px)');
+export const low = media('(max-height: 700px)');
 
 /** `m:ss`, or `h:mm:ss`; negative times get a minus. */
 export function clock(seconds: number): string {
@@ -122,6 +123,9 @@ export function Tabs({ tabs, value, onChange, label }: { tabs: Tab[]; value: str
     document.getElementById(`${base}-${next.id}`)?.focus();
   };
   useEffect(() => document.getElementById(`${base}-${current?.id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current?.id]);
+  useEffect(() => {
+    document.getElementById(`${base}-${current?.id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current?.id]);
   if (!current) return null;
   return (
     <div class="tabs">
