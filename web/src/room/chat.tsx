@@ -35,7 +35,7 @@ export function Chat({ session }: { session: Session }) {
         </ol>
         </div>
       </div>
-      {session.writes.value ? <p class="hint">{t('write.elsewhere')}</p> : <Composer session={session} room={view.room_id} label="chat.label" testid="chat" />}
+      {session.writes.value ? <p class="hint">{t('write.elsewhere')}</p> : <Composer session={session} room={view.room_id} label={'chat.label'} testid="chat" />}
     </div>
   );
 }

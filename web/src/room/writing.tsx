@@ -13,7 +13,7 @@ export function Writing({ session, view }: { session: Session; view: RoomView })
   return (
     <section class={mine ? 'writing turn' : 'writing'} aria-label={t('write.title')}>
       <p class="hint">{t(mine ? 'write.turn' : 'write.hint')}</p>
-      <Composer session={session} room={view.room_id} label="write.label" id={WRITE_ID} testid="write" />
+      <Composer session={session} room={view.room_id} label={'write.label'} id={WRITE_ID} testid="write" />
     </section>
   );
 }
