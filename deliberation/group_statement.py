@@ -432,8 +432,8 @@ def _one(state: RoomState, one: GroupStatement, me: str | None) -> GroupStatemen
     done: Mapping[str, set[str]] = {"ranking": set(one.rankings), "critique": critics, "final": set(one.stances)}
     mine, stance = _critique_of(one, me), one.stances.get(me or "")
     options = one.options if one.step == "ranking" else ()
-    seat = state.members[me].seat if me in state.members else 0
-    turn = seat % len(options) if options else 0  # nobody's first candidate is everybody's first
+    reader = state.members.get(me or "")
+    turn = reader.seat % len(options) if reader and options else 0  # nobody's first candidate is everybody's first
     return GroupStatementView(
         stage_id=one.stage_id,
         title=next((stage.title for stage in state.plan.agenda if stage.id == one.stage_id), ""),

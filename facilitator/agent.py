@@ -25,6 +25,7 @@ from deliberation.group_statement import running as searching
 from deliberation.state import RoomState
 from facilitator import classify, drafting, group_statement, summary, values_cards
 from facilitator.llm import LanguageModel
+from facilitator.meaning import Embedder
 from facilitator.moves import AskOthers, CallHuman, Move, Say
 from facilitator.policies import decide
 from facilitator.taken_back import without_taken_back
@@ -42,8 +43,10 @@ class RoomFacilitator:
         act: Callable[[Sequence[Payload]], Awaitable[None]],
         new_id: Callable[[], str],
         clock: Callable[[], float],
+        embedder: Embedder | None = None,
     ) -> None:
         self._model = model
+        self._embedder = embedder
         self._act = act
         self._new_id = new_id
         self._clock = clock
@@ -168,8 +171,8 @@ class RoomFacilitator:
         return list(await asyncio.to_thread(values_cards.alike, state))
 
     async def _summary(self, state: RoomState) -> list[Payload]:
-        made = await summary.summarise(state, self._model, self._new_id, self._clock)
-        return [*([made.call] if made.call else []), made.proposed(self._new_id())]
+        made = await summary.summarise(state, self._model, self._new_id, self._clock, self._embedder)
+        return [*made.calls, made.proposed(self._new_id())]
 
     async def _recheck(self, state: RoomState) -> list[Payload]:
         made = summary.recheck(state)

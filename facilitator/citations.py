@@ -1,6 +1,8 @@
 """The citation check: whether what a sentence says is held by what it cites.
 
-Lexical, in the language of the sentence: content words, numbers, negation, names, and claims about how many agree. Pure. Whatever is
+Lexical, in the language of the sentence: content words, numbers, negation, names, and claims about how many agree. Where an embedding model
+is configured, the likeness of meaning counts too: it helps a sentence that says the same in other words, and stops one that says something
+else in the same words. Pure. Whatever is
 shown as the group's or somebody's view has passed it; what fails is dropped and counted, never repaired by guessing.
 """
 
@@ -17,6 +19,8 @@ from facilitator.text import contains_any, content_stems, fold_word, language_wo
 
 MIN_SUPPORT = 0.6  # share of a sentence's content words that its sources hold
 MIN_QUOTE_SUPPORT = 0.9  # the same for what stands in quotation marks
+NEAR, NEAR_SUPPORT = 0.8, 0.35  # this like its sources, a sentence may use so many words of its own (cosine of embeddings)
+FAR = 0.3  # less like them, it says something else, whatever its words
 MAX_SOURCES = 6  # citations of one sentence that are looked for
 MIN_SOURCE_SUPPORT = 0.2  # a source that holds less of the sentence is no source of it
 _QUOTE = re.compile(r"[“«\"]([^”»\"]*)[”»\"]")
@@ -55,8 +59,12 @@ def check(
     statements: Iterable[str],
     language: str,
     written: Sequence[str] = (),
+    likeness: float | None = None,
 ) -> Verdict:
-    """Check one sentence against the utterances and statements it cites, and other words that were `written`."""
+    """Check one sentence against the utterances and statements it cites, and other words that were `written`.
+
+    `likeness` is how like the closest of them it is in meaning (`meaning.closest`), None where that is unknown.
+    """
     said = [u for key in dict.fromkeys(utterances) if (u := state.utterances.get(key)) is not None and u.usable]
     voted = [s for key in dict.fromkeys(statements) if (s := state.statements.get(key)) is not None and not s.withdrawn]
     claim = _content(text, language)
@@ -65,7 +73,7 @@ def check(
         return Verdict(False, "cites nothing that holds it")
     sources = [*(u.text for u in said), *(s.text for s in voted), *written]
     problem = (
-        _unsupported(text, claim, sources, language)
+        _unsupported(text, claim, sources, language, likeness)
         or _numbers(text, sources, said, voted)
         or _names(state, text, sources, said, language)
         or _collective(state, text, said, voted, language)
@@ -86,7 +94,10 @@ def _shared(wanted: frozenset[str], held: frozenset[str]) -> float:
     return len(wanted & held) / len(wanted) if wanted else 0.0
 
 
-def _unsupported(text: str, claim: frozenset[str], sources: Sequence[str], language: str) -> str:
+def _unsupported(text: str, claim: frozenset[str], sources: Sequence[str], language: str, likeness: float | None) -> str:
+    if likeness is not None and likeness < FAR:
+        return "means something else than its sources"
+    enough = NEAR_SUPPORT if likeness is not None and likeness >= NEAR else MIN_SUPPORT
     held = frozenset[str]().union(*(content_stems(source, language) for source in sources))
     quotes = _QUOTE.findall(text)
     for quote in quotes:
@@ -94,7 +105,7 @@ def _unsupported(text: str, claim: frozenset[str], sources: Sequence[str], langu
         if inside and len(inside & held) / len(inside) < MIN_QUOTE_SUPPORT:
             return "quotes words that were not said"
     bare = _content(_QUOTE.sub(" ", text), language) if quotes else claim
-    if not claim or (bare and _shared(bare, held) < MIN_SUPPORT):
+    if not claim or (bare and _shared(bare, held) < enough):
         return "says what its sources do not hold"
     return ""
 

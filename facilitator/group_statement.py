@@ -159,11 +159,10 @@ def _newest(said: Sequence[str], limit: int) -> str:
 
 
 def _gated(state: RoomState, text: str, critiques: dict[str, str]) -> tuple[Text, int]:
-    """Return the sentences of a text that what was said holds, each with its sources, and how many were dropped; nothing if most were."""
+    """Return the sentences of a text that what was said holds, each with its sources, and how many were dropped; all of a text that is too long."""
     parts = sentences(text)
     good = [s for part in parts if (s := cited(state, part, critiques)) is not None]
-    words = sum(count_words(s.text) for s in good)
-    if not good or 2 * len(good) < len(parts) or words > MAX_WORDS:
+    if sum(count_words(s.text) for s in good) > MAX_WORDS:
         return (), len(parts)
     return tuple(good), len(parts) - len(good)
 

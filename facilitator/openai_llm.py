@@ -7,7 +7,7 @@ fallbacks are the answer to failure). `open_model` is what the server calls.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import openai
@@ -30,6 +30,27 @@ def open_model(
     """Return a guarded model; `max_input_chars` must fit its context (about four characters a token)."""
     inner = OpenAIModel(base_url, model, api_key, deadline_seconds=timeout_seconds, max_input_chars=max_input_chars)
     return Guarded(inner, clock, at_once=at_once)
+
+
+class OpenAIEmbedder:
+    """One embedding model of one server (`/v1/embeddings`)."""
+
+    def __init__(self, base_url: str | None, model: str, api_key: str | None, *, deadline_seconds: float) -> None:
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=deadline_seconds
+        )
+        self.name = model
+        self.deadline_seconds = deadline_seconds
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector for each text; see `Embedder.embed`."""
+        try:
+            done = await self._client.embeddings.create(model=self.name, input=list(texts), encoding_format="float")
+            return [list(item.embedding) for item in sorted(done.data, key=lambda item: item.index)]
+        except openai.APITimeoutError:
+            raise ModelFailure("timeout", "The embedding model did not answer in time.") from None
+        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+            raise ModelFailure("unavailable", f"The embedding model's server failed: {type(error).__name__}.") from None
 
 
 class OpenAIModel:

@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from deliberation.events import AiCalled, SummaryProposed
 from deliberation.payload import Sentence
 from deliberation.state import RoomState, Statement, Utterance
-from facilitator import prompts
+from facilitator import meaning, prompts
 from facilitator.citations import check
 from facilitator.drafting import contesting, fit, names_of
 from facilitator.extraction import Spoken, choose, claims, discussed
 from facilitator.llm import LanguageModel, Question, ask
+from facilitator.meaning import Embedder
 from facilitator.text import catalogue, support
 from facilitator.wording import phrase
 
@@ -48,12 +49,12 @@ class SummaryDraft(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Summarised:
-    """A summary and the calls that went into it."""
+    """A summary and the calls that went into it, the one that wrote it first."""
 
     sentences: tuple[Sentence, ...]
     method: str
     dropped: int = 0
-    call: AiCalled | None = None
+    calls: tuple[AiCalled, ...] = ()
 
     def proposed(self, summary_id: str) -> SummaryProposed:
         """Return the event."""
@@ -62,12 +63,16 @@ class Summarised:
             sentences=self.sentences,
             method=self.method,
             dropped=self.dropped,
-            call_id=self.call.call_id if self.call else None,
+            call_id=self.calls[0].call_id if self.calls else None,
         )
 
 
 async def summarise(
-    state: RoomState, model: LanguageModel | None, new_id: Callable[[], str], clock: Callable[[], float]
+    state: RoomState,
+    model: LanguageModel | None,
+    new_id: Callable[[], str],
+    clock: Callable[[], float],
+    embedder: Embedder | None = None,
 ) -> Summarised:
     """Summarise a room: by the model where there is one and its sentences hold, else by extraction.
 
@@ -97,15 +102,18 @@ async def summarise(
     )
     answer = await ask(model, question, new_id(), clock)
     wanted = answer.value.sentences if answer.value else []
-    kept = [s for s in (_checked(state, item) for item in wanted) if s is not None]
+    alike = await meaning.closest(embedder, [(i.text, _sources(state, i)) for i in wanted], new_id(), clock, state.seq)
+    calls = tuple(call for call in (answer.call, alike.call) if call)
+    checked = (_checked(state, item, likeness) for item, likeness in zip(wanted, alike.values, strict=True))
+    kept = [s for s in checked if s is not None]
     dropped = len(wanted) - len(kept)
     if not kept:
         points, lost = extracted(state)
         outcome = answer.call.outcome if answer.value is None else "unsupported"
-        return Summarised((*points, *votes), f"extraction:{outcome}", dropped + lost, answer.call)
+        return Summarised((*points, *votes), f"extraction:{outcome}", dropped + lost, calls)
     left_out, lost = extracted(state, beside=kept)
     points = tuple(sorted((*kept, *left_out), key=lambda s: _place(state, s)))
-    return Summarised((*points, *votes), f"model:{model.name}", dropped + lost, answer.call)
+    return Summarised((*points, *votes), f"model:{model.name}", dropped + lost, calls)
 
 
 def extracted(state: RoomState, beside: Sequence[Sentence] = ()) -> tuple[tuple[Sentence, ...], int]:
@@ -170,13 +178,17 @@ def recheck(state: RoomState) -> Summarised | None:
     heard = {u.participant_id for u in state.utterances.values() if u.utterance_id in cited and u.usable}
     again, _ = extracted(state, beside=kept) if heard else ((), 0)
     kept += [s for s in again if any(state.utterances[u].participant_id in heard for u in s.utterances)]
-    return Summarised(tuple(kept), summary.method, summary.dropped + gone, None)
+    return Summarised(tuple(kept), summary.method, summary.dropped + gone)
 
 
-def _checked(state: RoomState, item: SummarySentence) -> Sentence | None:
+def _sources(state: RoomState, item: SummarySentence) -> list[str]:
+    return [u.text for n in item.utterances if (u := prompts.utterance_at(state, n)) is not None and u.usable]
+
+
+def _checked(state: RoomState, item: SummarySentence, likeness: float | None) -> Sentence | None:
     cited = [u for n in item.utterances if (u := prompts.utterance_at(state, n)) is not None]
     text = " ".join(item.text.split())
-    verdict = check(state, text, [u.utterance_id for u in cited], (), state.plan.language)
+    verdict = check(state, text, [u.utterance_id for u in cited], (), state.plan.language, (), likeness)
     if not verdict.holds:
         return None
     stage_id = state.utterances[verdict.utterances[0]].stage_id

@@ -35,7 +35,7 @@ class TranslatedText(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     n: int
-    text: str = Field(max_length=4000)
+    text: str = Field(max_length=1900)  # llama.cpp's grammars repeat nothing more than 2000 times
 
 
 class TranslationAnswer(BaseModel):

@@ -25,12 +25,15 @@ from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
+from facilitator.meaning import Embedder
 from facilitator.translation import Translator
 from server import children, ice, metrics, tls
 from server.bus import Bus
 from server.clock import now
+from server.health import Health
 from server.http import keys
 from server.http.auth import Auth, admin_token
+from server.http.limits import Waiting
 from server.http.routes import setup_routes
 from server.http.security import MAX_BODY_BYTES, middlewares
 from server.ids import new_id
@@ -42,9 +45,10 @@ from server.rooms.placement import Placement
 from server.rooms.recording import Recording
 from server.rooms.registry import Registry
 from server.rooms.room import Room
+from server.rooms.seating import PRACTICE_ROOMS, practice_busy
 from server.settings import Settings
 from server.signalling.handlers import Handlers
-from server.signalling.session import HANDLERS, RELAY, Session
+from server.signalling.session import HANDLERS, RELAY, STRANGERS, STRANGERS_ALL, STRANGERS_EACH, Session
 from server.storage.store import Store
 from server.valkey import EmbeddedValkey
 from server.work_streams import RedisWorkQueue
@@ -85,6 +89,21 @@ def language_model(settings: Settings) -> LanguageModel | None:
         model=settings.llm_model,
         api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
         timeout_seconds=settings.llm_timeout_seconds,
+        max_input_chars=settings.llm_context_characters,
+    )
+
+
+def embedding_model(settings: Settings) -> Embedder | None:
+    """Return the configured embedding model, or None."""
+    if not settings.llm_embedding_model:
+        return None
+    from facilitator.openai_llm import OpenAIEmbedder
+
+    return OpenAIEmbedder(
+        settings.llm_base_url,
+        settings.llm_embedding_model,
+        settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+        deadline_seconds=settings.llm_timeout_seconds,
     )
 
 
@@ -154,9 +173,10 @@ async def serve(
             auth = await Auth.open(store, settings, now)
             bus = await stack.enter_async_context(Bus(redis_url))
             work = await stack.enter_async_context(RedisWorkQueue(redis_url, new_id()))
-            companions = children.Companions()
+            companions = children.Companions(2 * PRACTICE_ROOMS)  # some end a moment after their room
             stack.push_async_callback(companions.close)
             model = language_model(settings)
+            embedder = embedding_model(settings)
             port = listening.getsockname()[1]
             url = base_url(settings, port)
             local = f"{'https' if settings.tls == 'auto' else 'http'}://127.0.0.1:{port}"
@@ -172,12 +192,12 @@ async def serve(
 
             async def start_partner(participant_id: str, deliberation_id: str) -> None:
                 token = await auth.issue("participant", deliberation_id, participant_id, days=1)
-                await companions.start(
-                    ["simulation.partner"], {"PARLEY_PARTNER_URL": local, "PARLEY_PARTNER_TOKEN": token}
-                )
+                environment = {"PARLEY_PARTNER_URL": local, "PARLEY_PARTNER_TOKEN": token}
+                if not await companions.start(["simulation.partner"], environment):
+                    raise practice_busy()
 
             def equip(room: Room) -> RoomMedia:
-                hearing = Hearing(room, work, transcription_settings(settings))
+                hearing = Hearing(room, work, transcription_settings(settings), health.lost)
                 recording = Recording(room, settings.data_dir / "audio")
 
                 def on_audio(packet: AudioPacket) -> None:
@@ -194,10 +214,9 @@ async def serve(
 
                 # With facilitation off, what is left of it is safety, and the summary by extraction.
                 chosen = model if room.state.facilitation.mode == "model" else None
-                room.facilitator = RoomFacilitator(chosen, act, new_id, now)
+                room.facilitator = RoomFacilitator(chosen, act, new_id, now, embedder)
                 return media
 
-            health = Health(bus, work)
             registry = Registry(
                 store,
                 equip,
@@ -207,6 +226,14 @@ async def serve(
                 None if placement.is_alone else bus,
                 settings.nodes if among else 1,
             )
+            health = Health(
+                bus,
+                work,
+                lambda: [
+                    part.stats() for running in registry.rooms for part in running.room.parts if isinstance(part, Hearing)
+                ],
+            )
+            registry.overviews.recognition = health.recognition
             handlers = Handlers(registry, auth.verify, lambda: ice.ice_servers(settings, now()))
             app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=middlewares(settings))
             app[keys.SETTINGS] = settings
@@ -218,6 +245,7 @@ async def serve(
             app[keys.WEB_DIR] = WEB_DIR
             app[keys.READY] = health.problems
             app[HANDLERS] = handlers
+            app[STRANGERS] = Waiting(STRANGERS_EACH, STRANGERS_ALL)
             if not placement.is_alone:
                 app[RELAY] = peers.relay
             setup_routes(app)
@@ -297,34 +325,6 @@ async def live_bus(settings: Settings) -> AsyncIterator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             await watch
         await asyncio.to_thread(valkey.stop)
-
-
-class Health:
-    """What is not right at the moment, for `/readyz` and the monitors; asked for every few seconds, answered from memory."""
-
-    def __init__(self, bus: Bus, work: RedisWorkQueue) -> None:
-        self._bus = bus
-        self._work = work
-        self._problems: dict[str, str] = {}
-
-    def problems(self) -> dict[str, str]:
-        """Return the parts that are not ready, each with why."""
-        return dict(self._problems)
-
-    async def watch(self) -> None:
-        """Look every two seconds, until cancelled."""
-        while True:
-            found: dict[str, str] = {}
-            try:
-                await self._bus.ping()
-                if not await self._work.workers():
-                    found["transcription"] = "no recogniser is running"
-            except ParleyError as error:
-                found["bus"] = error.message
-            except Exception as error:  # a check that breaks must not end the server
-                found["bus"] = f"the check failed ({type(error).__name__})"
-            self._problems = found
-            await asyncio.sleep(2)
 
 
 async def standing_links(auth: Auth, deliberation_id: str, url: str) -> dict[str, str]:

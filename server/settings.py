@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     llm_base_url: str | None = Field(None, validation_alias=AliasChoices("PARLEY_LLM_BASE_URL", "OPENAI_BASE_URL"))
     llm_model: str | None = None
     llm_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("PARLEY_LLM_API_KEY", "OPENAI_API_KEY"))
+    llm_embedding_model: str | None = None  # on the same server; without it the citation check compares words alone
     llm_timeout_seconds: float = Field(8.0, gt=0)
     llm_context_characters: int = Field(24_000, ge=4_000)  # how much a prompt may hold; about four characters a token
 

@@ -10,8 +10,8 @@ import pytest
 from deliberation import group_statement
 from deliberation.agenda import next_stage
 from deliberation.command import Actor
-from deliberation.decisions import decide
 from deliberation.consent import Erasure, erased
+from deliberation.decisions import decide
 from deliberation.errors import Conflict, InvalidInput
 from deliberation.events import MemberLeft
 from deliberation.group_statement import (

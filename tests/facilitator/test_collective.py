@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from deliberation.events import AI, MemberJoined, StatementAdded, VoteCast
 from facilitator import cross_pollination
 from facilitator.audit import audit
 from tests.facilitator.models import ScriptedModel
 from tests.facilitator.rooms import START, Room
 from tests.facilitator.test_agent import LINES, facilitator, work
+
 
 def still() -> float:
     return 0.0
