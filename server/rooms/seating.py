@@ -9,6 +9,7 @@ Invariants: a participant has at most one page (a newcomer needs `takeover`); a 
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +19,7 @@ import structlog
 from deliberation.commands import AnswerPoll
 from deliberation.decisions import poll_answered
 from deliberation.design import Design
-from deliberation.errors import Conflict, NotAllowed, NotFound, ParleyError
+from deliberation.errors import Conflict, NotAllowed, NotFound, ParleyError, TooMany
 from deliberation.events import (
     SYSTEM,
     ConsentGiven,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+PRACTICE_ROOMS = 16  # at a time on one node: each has a process for its partner
 PAGES = "pages"  # topic: pages to end, on whichever node they are
 
 
@@ -76,7 +78,14 @@ class Seat:
 class Partner(Protocol):
     """Starts a simulated partner for a practice room."""
 
-    async def __call__(self, participant_id: str, deliberation_id: str) -> None: ...
+    async def __call__(self, participant_id: str, deliberation_id: str) -> None:
+        """Raise `practice_busy` where there are too many."""
+        ...
+
+
+def practice_busy() -> TooMany:
+    """Return the refusal of one more practice room."""
+    return TooMany("practice_busy", "All practice partners are busy just now.", "You go on waiting for your group; try again in a minute.")
 
 
 class Seating:
@@ -231,6 +240,7 @@ class Seating:
         """Open a room for these people on the least loaded node and seat them; return its id. Practice rooms stay with their lobby."""
         record = await self._store.deliberation(deliberation_id)
         design = record.design
+        people = [p for p in [await self._store.participant(p.participant_id) for p in people] if p.withdrawn_at is None]
         room_id = new_id()
         number = 1 + len([r for r in await self._store.rooms(deliberation_id) if r.meeting])
         seed = int.from_bytes(room_id.encode()[-4:])
@@ -241,7 +251,7 @@ class Seating:
             number=0 if practice else number,
             round=round_,
             design=design.model_dump(mode="json"),
-            arm=arms[seed % len(arms)].name if arms and not practice else "",
+            arm=arms[random.Random(seed).randrange(len(arms))].name if arms and not practice else "",
             seed=seed,
             practice=practice,
         )
@@ -249,6 +259,7 @@ class Seating:
         running = await self._registry.open(room_id, [opened, *arrivals], here=practice)
         for person in people:
             await self._place(person, room_id, running, practice=practice)
+            await self._withdrawn_meanwhile(person.participant_id, room_id)
         if running is None:
             with contextlib.suppress(ParleyError):  # its first page would start it too
                 await self._registry.at("run", room_id)
@@ -259,6 +270,12 @@ class Seating:
         """Give a late joiner an open place in a room. Raises `Conflict("room_full")`."""
         await self._registry.at("admit", room_id, participant_id=person.participant_id)
         await self._place(person, room_id, self._registry.here(room_id))
+        await self._withdrawn_meanwhile(person.participant_id, room_id)
+
+    async def _withdrawn_meanwhile(self, participant_id: str, room_id: str) -> None:
+        """Take out again who withdrew while they were given a seat: the withdrawal cannot have known of this room."""
+        if (await self._store.participant(participant_id)).withdrawn_at is not None:
+            await self._registry.at("withdraw", room_id, participant_id=participant_id)
 
     async def _place(
         self, person: ParticipantRecord, room_id: str, running: Running | None, *, practice: bool = False
@@ -293,6 +310,8 @@ class Seating:
         me = await self._store.participant(page.participant_id)
         if not (me.simulated or (await self._registry.design(deliberation_id)).practice):
             raise NotAllowed("no_practice", "This deliberation has no practice room.")
+        if sum(running.room.state.practice and running.room.state.open for running in self._registry.rooms) >= PRACTICE_ROOMS:
+            raise practice_busy()
         partner = ParticipantRecord(
             participant_id=new_id(),
             deliberation_id=deliberation_id,

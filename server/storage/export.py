@@ -55,6 +55,8 @@ FILES: Mapping[str, str] = {
     "votes.csv": "Every vote that counts.",
     "ballots.csv": "Every ballot cast in a ballot stage.",
     "polls.csv": "Answers to the opening and closing polls.",
+    "rooms.csv": "The rooms, each with its arm of the experiment and how many dropped out.",
+    "arms.csv": "Drop-out by arm of the experiment.",
     "flagged-names.csv": "Words that may be names and were not masked.",
     "rooms/room-N/transcript.json": "The transcript with word times (seconds from the room's opening) and confidences.",
     "rooms/room-N/transcript.csv": "The transcript as a table.",
@@ -142,6 +144,7 @@ class _Archive:
         self._zip.writestr("design.yaml", _design_yaml(deliberation, strictest, names))
         for name, rows in self._rows.items():
             self._zip.writestr(name, formats.table(name, rows))
+        self._zip.writestr("arms.csv", formats.table("arms.csv", formats.arm_rows(self._rows["rooms.csv"])))
         self._zip.writestr("flagged-names.csv", ",".join(FLAGGED) + "\r\n" + "".join(self._flagged))
         self._zip.close()
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from deliberation.balloting import narrowed, power_of
-from deliberation.equity import shares, spoken_seconds
+from deliberation.equity import gini, shares, spoken_seconds
 from deliberation.errors import InvalidInput
-from deliberation.events import Event
+from deliberation.events import Event, MemberLeft, RoomOpened
 from deliberation.outcomes.ballots import cells
 from deliberation.view import room_view
 from deliberation.wire import LedgerView
@@ -76,6 +76,26 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "poll": "`opening` or `closing`.",
         "question_id": "Id of the question in the design.",
         "answer": "Value on the question's scale, from 1.",
+    },
+    "rooms.csv": {
+        "room": "The room's number.",
+        "round": "The round it belongs to.",
+        "arm": "Arm of the experiment; empty where there is none.",
+        "facilitation": "`off`, `rules` or `model`, as this arm has it.",
+        "prompts": "Variant of the prompts, as this arm has it; empty for the usual ones.",
+        "seed": "The number that decided the arm.",
+        "joined": "How many people took a seat.",
+        "moved": "How many of them were moved to another room, or went over when groups were joined.",
+        "dropped": "How many others left, withdrew, were removed, or were away when the room ended; empty under the Chatham House Rule.",
+        "gini": "Gini coefficient of speaking time, 0 (even) to 1.",
+        "interventions": "How many messages and cards came from the AI facilitator.",
+    },
+    "arms.csv": {
+        "arm": "Arm of the experiment; empty for rooms outside of one.",
+        "rooms": "Number of rooms.",
+        "joined": "How many people took a seat in them, those who were moved away not counted.",
+        "dropped": "How many of them dropped out (see `rooms.csv`); rooms under the Chatham House Rule are not in this count nor in the next.",
+        "drop_out": "Dropped out, as a share of those who joined, 0 to 1.",
     },
     "participants.csv": {
         "room": "The room's number.",
@@ -199,6 +219,41 @@ def participant_rows(room: Released) -> Iterable[Sequence[object]]:
         )
 
 
+def room_rows(room: Released) -> Iterable[Sequence[object]]:
+    """Yield the row of `rooms.csv`."""
+    state = room.state
+    reasons = {e.payload.participant_id: e.payload.reason for e in room.events if isinstance(e.payload, MemberLeft)}
+    moved = sum(m.presence == "left" and reasons.get(p) == "moved" for p, m in state.members.items())
+    away = sum(m.presence != "here" for m in state.members.values()) - moved
+    yield (
+        room.record.number,
+        state.round,
+        state.arm,
+        state.facilitation.mode,
+        state.facilitation.prompts,
+        next((e.payload.seed for e in room.events if isinstance(e.payload, RoomOpened)), 0),
+        len(state.members),
+        moved,
+        "" if room.mode == "chatham-house" else away,
+        round(gini(spoken_seconds(state, state.at).values()), 4),
+        sum(i.by == "ai" for i in state.interventions.values()),
+    )
+
+
+def arm_rows(rooms: Sequence[Sequence[Any]]) -> Iterable[Sequence[object]]:
+    """Yield the rows of `arms.csv` from those of `rooms.csv`: how many dropped out, by arm."""
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for row in rooms:
+        told = dict(zip(COLUMNS["rooms.csv"], row, strict=True))
+        arms.setdefault(told["arm"], []).append(told)
+    for arm, told in sorted(arms.items()):
+        known = [room for room in told if room["dropped"] != ""]
+        joined = sum(room["joined"] - room["moved"] for room in known)
+        dropped = sum(room["dropped"] for room in known)
+        everybody = sum(room["joined"] - room["moved"] for room in told)
+        yield arm, len(told), everybody, dropped if known else "", round(dropped / joined, 4) if joined else ""
+
+
 ROWS: Mapping[str, Callable[[Released], Iterable[Sequence[object]]]] = {
     "transcript.csv": transcript_rows,
     "statements.csv": statement_rows,
@@ -206,6 +261,7 @@ ROWS: Mapping[str, Callable[[Released], Iterable[Sequence[object]]]] = {
     "ballots.csv": ballot_rows,
     "polls.csv": poll_rows,
     "participants.csv": participant_rows,
+    "rooms.csv": room_rows,
 }
 
 

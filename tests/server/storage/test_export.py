@@ -195,3 +195,28 @@ async def test_a_room_keeps_the_privacy_that_its_people_agreed_to(tmp_path: Path
     assert released.mode == "chatham-house" and "Gudrun" not in str(released.events)
     assert b"Gudrun" not in await whole_export(store)
     await store.close()
+
+
+async def test_an_experiment_leaves_with_its_arms_and_the_drop_out_of_each(tmp_path: Path) -> None:
+    rows = [
+        (1, 1, "rules", "rules", "", 7, 5, 1, 2, 0.2, 3),
+        (2, 1, "model", "model", "short", 8, 4, 0, 0, 0.2, 3),
+        (3, 1, "rules", "rules", "", 9, 4, 0, 0, 0.2, 3),
+        (4, 1, "model", "model", "short", 8, 4, 0, "", 0.2, 3),
+    ]
+    assert list(formats.arm_rows(rows)) == [("model", 2, 8, 0, 0.0), ("rules", 2, 8, 2, 0.25)]
+    for mode, dropped in (("pseudonym", "1"), ("chatham-house", "")):  # one left before the end; under Chatham House nobody is told
+        first, *others = room(mode)
+        opened = first.payload.model_copy(update={"arm": "terse", "seed": 5})
+        folder = tmp_path / mode
+        folder.mkdir()
+        store = await store_with(folder, mode, [Event(1, first.at, first.actor, opened), *others])
+        try:
+            with zipfile.ZipFile(io.BytesIO(await whole_export(store))) as archive:
+                files = {name: archive.read(name) for name in archive.namelist()}
+        finally:
+            await store.close()
+        (one,) = table(files, "rooms.csv")
+        assert (one["arm"], one["seed"], one["joined"], one["moved"], one["dropped"]) == ("terse", "5", "4", "0", dropped)
+        (arm,) = table(files, "arms.csv")
+        assert (arm["arm"], arm["rooms"], arm["drop_out"]) == ("terse", "1", "0.25" if dropped else "")
