@@ -35,7 +35,7 @@ DESIGN: dict[str, Any] = {
     "targets": {"side": {"east": 0.5, "west": 0.5}},
     "recruitment": "Twenty simulated people.",
     "stages": [
-        {"id": "vote", "kind": "statements", "title": "What we can say", "minutes": 0.5, "seed_statements": list(SEEDS)},
+        {"id": "vote", "kind": "statements", "title": "What we can say", "minutes": 0.4, "seed_statements": list(SEEDS)},
         {"id": "choose", "kind": "ballot", "title": "What comes first", "minutes": 0.5, "ballot": {"rule": "irv", "options": list("RGB")}},
         {"id": "end", "kind": "closing", "title": "Closing", "minutes": 0.15},
     ],

@@ -28,19 +28,13 @@ class Texter:
     refused: list[str] = field(default_factory=list)
     over: bool = False
     _view: dict[str, Any] = field(default_factory=dict)
-    _asked: set[tuple[str, str]] = field(default_factory=set)
+    _asked: set[tuple[str, str, str]] = field(default_factory=set)
     _numbers: int = 0
 
     async def take_part(self, link: JoinLink, rounds: int) -> None:
         """Join, and stay until the last round's room is over."""
 
-        def want(info: JoinInfo) -> JoinRequest:
-            return JoinRequest(
-                name=self.name, consent={"take_part": True, "quote": True}, consent_version=info.consent.version,
-                answers={"trust": 2}, segments={"side": "east" if self.camp > 0 else "west"},
-            )  # fmt: skip
-
-        token = (await join(link, want)).token
+        token = (await join(link, self._request)).token
         while not self.over:
             with contextlib.suppress(OSError, websockets.WebSocketException):
                 address = link.server.replace("http", "ws", 1) + "/ws"
@@ -53,6 +47,12 @@ class Texter:
                     finally:
                         beat.cancel()
             await asyncio.sleep(0.1)
+
+    def _request(self, info: JoinInfo) -> JoinRequest:
+        return JoinRequest(
+            name=self.name, consent={"take_part": True, "quote": True}, consent_version=info.consent.version,
+            answers={"trust": 2}, segments={"side": "east" if self.camp > 0 else "west"},
+        )  # fmt: skip
 
     async def _beat(self, socket: Any) -> None:
         while True:
@@ -86,6 +86,10 @@ class Texter:
                 await self._once(socket, room, {"type": "statement.vote", "statement_id": statement["statement_id"], "value": value})
         if kind == "statements" and view["round"] == 1:
             await self._once(socket, room, {"type": "statement.add", "text": self.own})
+            voted = [s["agree"] + s["disagree"] + s["passed"] for s in view["statements"].values()]
+            written = sum(s["origin"] == "participant" for s in view["statements"].values())
+            if written == len(view["members"]) and set(voted) == {len(view["members"])}:  # everybody has written, and voted on everything
+                await self._once(socket, room, {"type": "stage.ready", "ready": True})
         for ballot in view["ballots"].values():
             if ballot["open"]:
                 order = sorted(ballot["options"], key=lambda option: self.order.index(option["text"]))
@@ -97,11 +101,47 @@ class Texter:
             await self._once(socket, room, {"type": "poll.answer", "poll": "closing", "answers": {"trust": self.closing}})
 
     async def _once(self, socket: Any, room: str, command: dict[str, Any]) -> None:
-        key = (room, json.dumps(command, sort_keys=True))
+        key = (room, self._view["stage"]["stage_id"], json.dumps(command, sort_keys=True))
         if key not in self._asked:
             self._asked.add(key)
             self._numbers += 1
             await socket.send(json.dumps({"type": "do", "id": self._numbers, "command": command}))
+
+
+@dataclass
+class Writer(Texter):
+    """Somebody who takes part in writing: says one thing when the talk begins, agrees with everything, and moves on once `heard` have spoken."""
+
+    says: str = ""
+    heard: int = 1
+
+    def _request(self, info: JoinInfo) -> JoinRequest:
+        consent = {"take_part": True, "quote": True}
+        return JoinRequest(name=self.name, consent=consent, consent_version=info.consent.version, mode="chat")  # type: ignore[arg-type]
+
+    async def _act(self, socket: Any) -> None:
+        view = self._view
+        if view.get("closed_at") or view.get("stage") is None:
+            return
+        room, kind = view["room_id"], view["agenda"][view["stage"]["index"]]["kind"]
+        done = False
+        if kind == "discussion":
+            await self._once(socket, room, {"type": "chat.post", "text": self.says})
+            done = len({u["participant_id"] for u in view["utterances"].values()}) >= self.heard
+        elif kind == "statements":
+            standing = [s for s in view["statements"].values() if s["open"]]
+            for statement in standing:
+                if statement.get("my_vote") is None:
+                    await self._once(socket, room, {"type": "statement.vote", "statement_id": statement["statement_id"], "value": 1})
+            done = bool(standing) and all(s["agree"] == len(view["members"]) for s in standing)
+        elif kind == "closing":
+            done = view.get("summary") is not None
+        if done:
+            stage = view["stage"]["stage_id"]
+            if (room, stage) not in self._asked:
+                self._asked.add((room, stage))
+                self._numbers += 1
+                await socket.send(json.dumps({"type": "do", "id": self._numbers, "command": {"type": "stage.ready", "ready": True}}))
 
 
 def _merge(held: Any, patch: Any) -> Any:
