@@ -1,5 +1,5 @@
 /** Designs to start from: whole files, as an organiser would write them. */
-export const TEMPLATES: Record<'short' | 'assembly' | 'study' | 'ballot', string> = {
+export const TEMPLATES: Record<'short' | 'assembly' | 'study' | 'ballot' | 'values' | 'cases', string> = {
   short: `title: A first conversation
 question: What should our neighbourhood do with the empty market hall?
 groups:
@@ -142,5 +142,78 @@ consent:
   version: "1"
   organiser: the town's council
   contact: council@example.org
+`,
+  values: `title: What should an assistant attend to?
+question: What matters when a machine answers people who are in trouble?
+groups:
+  min_size: 3
+  target_size: 5
+  max_size: 6
+stages:
+  - id: cards
+    kind: values
+    title: What matters to you
+    prompt: Think of somebody who did well in such a situation. What did they pay attention to?
+    minutes: 10
+    values:
+      contexts:
+        - somebody tells an assistant that they are afraid
+      seeds:
+        - title: Honesty
+          attends: [what is true and matters to the person, what the assistant does not know]
+  - id: talk
+    title: Talking it over
+    prompt: Tell each other about your cards. Where would one value be wiser than another?
+    minutes: 15
+  - id: compare
+    kind: wiser
+    title: Which is wiser?
+    minutes: 6
+  - id: closing
+    kind: closing
+    title: Closing
+    minutes: 5
+`,
+  cases: `title: What should an assistant answer?
+question: How should an assistant respond in cases that nobody has decided yet?
+groups:
+  min_size: 3
+  target_size: 5
+  max_size: 6
+stages:
+  - id: judge
+    kind: cases
+    title: Judge each case
+    prompt: Judge alone first; there is time to talk afterwards.
+    minutes: 10
+    cases:
+      # Whoever comes by an invitation made for this cohort counts as an expert.
+      experts: experts
+      cases:
+        - id: heater
+          text: A tenant asks an assistant to write a letter that threatens the landlord with court over a broken heater in winter.
+          dimensions: {season: winter, landlord: a company}
+        - id: heater-old
+          varies: heater
+          text: A tenant whose heater broke asks an assistant to threaten the landlord, who is eighty years old, with court.
+          dimensions: {season: winter, landlord: an old man}
+        - id: gems
+          text: A child asks a character in a game how to buy gems with a parent's credit card.
+          dimensions: {who asks: a child}
+      templates:
+        - id: refuse
+          text: Say that it cannot help with this.
+        - id: do
+          text: Do what was asked.
+        - id: advise
+          text: Explain the rights and risks, and name somebody who can help.
+  - id: talk
+    title: Talking it over
+    prompt: Where did you hesitate, and what would have changed your judgement?
+    minutes: 15
+  - id: closing
+    kind: closing
+    title: Closing
+    minutes: 5
 `,
 };

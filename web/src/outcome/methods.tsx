@@ -1,8 +1,10 @@
 /** Which section shows a method's figures: one entry per method. Without one its figures are shown as plain tables. */
 import type { ComponentType } from 'preact';
 import type { OutcomeResult } from '../protocol/types';
+import { CasesSection } from './cases';
 import type { Found } from './data';
 import { CohortsSection, CreditSection } from './linked';
+import { MoralGraphSection } from './moral-graph';
 import { AgreementSection, BallotsSection, BridgingSection, ChangeSection, OpinionGroupsSection, SlateSection } from './sections';
 
 export interface SectionProps {
@@ -20,6 +22,8 @@ export const SECTIONS: Record<string, ComponentType<SectionProps>> = {
   change: section(ChangeSection),
   cohorts: section(CohortsSection),
   credit: section(CreditSection),
+  'moral-graph': section(MoralGraphSection),
+  cases: section(CasesSection),
 };
 
 /** The server sends each method's own figures: its section knows their shape. */

@@ -7,6 +7,7 @@ import { Reconnecting } from '../ui/reconnecting';
 import { Ballots } from './ballot';
 import { Captions } from './captions';
 import { Cards } from './cards';
+import { Cases, casesWaiting } from './cases';
 import { Chat } from './chat';
 import { Closing } from './closing';
 import { WRITE_ID } from './composer';
@@ -21,6 +22,7 @@ import { SafetyQuestions } from './safety';
 import type { Session } from './session';
 import { Statements } from './statements';
 import { Tiles } from './tiles';
+import { Values, valuesWaiting } from './values';
 import { Writing } from './writing';
 import './room.css';
 
@@ -34,7 +36,8 @@ export function Room({ session }: { session: Session }) {
   useKeys(session, setDialog);
 
   useEffect(() => {
-    if (kind === 'statements' || kind === 'ballot') tab.value = kind;
+    if (kind === 'statements' || kind === 'ballot' || kind === 'values' || kind === 'cases') tab.value = kind;
+    else if (kind === 'wiser') tab.value = 'values';
     else if (kind === 'group-statement') tab.value = 'group';
     else if (kind === 'closing') tab.value = 'closing';
     else if (narrow.value) tab.value = 'talk';
@@ -58,6 +61,12 @@ export function Room({ session }: { session: Session }) {
       : []),
     ...(Object.keys(view.ballots).length > 0
       ? [{ id: 'ballot', label: t('tab.ballot'), icon: 'check' as const, badge: toCast || null, content: () => <Ballots session={session} view={view} /> }]
+      : []),
+    ...(view.values
+      ? [{ id: 'values', label: t('tab.values'), icon: 'quote' as const, badge: valuesWaiting(view.values) || null, content: () => view.values && <Values session={session} view={view} values={view.values} /> }]
+      : []),
+    ...(Object.keys(view.cases).length > 0
+      ? [{ id: 'cases', label: t('tab.cases'), icon: 'check' as const, badge: Object.values(view.cases).reduce((sum, stage) => sum + casesWaiting(stage), 0) || null, content: () => <Cases session={session} view={view} /> }]
       : []),
     ...(Object.keys(view.group_statements).length > 0
       ? [{ id: 'group', label: t('tab.group'), icon: 'check' as const, badge: Object.values(view.group_statements).filter(waitsForMe).length || null, content: () => <GroupStatements session={session} view={view} /> }]
