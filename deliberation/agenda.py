@@ -71,7 +71,7 @@ def due(state: RoomState, now: float, served_since: float = 0.0) -> list[Payload
     """Return what the agenda makes happen at `now`, in a room that has been served since `served_since`.
 
     The first stage starts as soon as the smallest group is present. A stage ends when more than half of those present are ready and it is
-    old enough; when its time is over it ends after the current speaker, at the latest after the overtime grace. Time in which nobody was
+    old enough; when its time is over it ends after who was speaking then (who begins later does not prolong it), at the latest after the overtime grace. Time in which nobody was
     present is given back to a stage when somebody returns; nobody present for ten minutes, in which they could have come back, closes the room.
     """
     if not state.open:
@@ -94,7 +94,7 @@ def due(state: RoomState, now: float, served_since: float = 0.0) -> list[Payload
         ends_at = max(clock.ends_at, now) + time.extension_seconds
         return [StageExtended(stage_id=clock.stage_id, seconds=time.extension_seconds, ends_at=ends_at, why="group")]
     if clock.ends_at is not None and now >= clock.ends_at:
-        speaking = bool(state.speaking.keys() & present)
-        if not speaking or now >= clock.ends_at + time.overtime_grace_seconds:
+        finishing = any(who in present and began <= clock.ends_at for who, began in state.speaking.items())
+        if not finishing or now >= clock.ends_at + time.overtime_grace_seconds:
             return next_stage(state, now, "time")
     return []

@@ -150,13 +150,16 @@ class Silence(_Part):
 
 
 class Time(_Part):
-    """Stage clock: when a remark on the remaining time is due, how much `more time` gives, how young a stage may end."""
+    """Stage clock: when a remark on the remaining time is due, how much `more time` gives, how young a stage may end.
+
+    A stage over time waits for the current speaker, at most `overtime_grace_seconds` (a turn's length, so that nobody is cut off in the first 30 s).
+    """
 
     final_seconds: float = Field(120, ge=0)
     extension_seconds: float = Field(120, gt=0)
     max_extensions: int = Field(2, ge=0)
     min_stage_seconds: float = Field(30, ge=0)
-    overtime_grace_seconds: float = Field(20, ge=0)
+    overtime_grace_seconds: float = Field(45, ge=0)
 
 
 class Absence(_Part):

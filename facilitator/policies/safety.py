@@ -64,7 +64,7 @@ def _insults(state: RoomState, now: float) -> list[Move]:
         if who not in undecided and matches(text, language, "insults", extra):
             moves = _ask(state, who, subject_id, "possible insult")
             if moves:
-                return moves
+                return moves if state.help else [CallHuman(None, "a possible insult; the others are asked"), *moves]
     return []
 
 

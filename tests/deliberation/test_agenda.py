@@ -4,7 +4,7 @@ import pytest
 
 from deliberation import agenda
 from deliberation.commands import CloseRoom, ExtendStage, MoreTime, NextStage, Ready
-from deliberation.events import MemberAway, MemberLeft, MemberReturned, SpeechStarted, StageExtended
+from deliberation.events import MemberAway, MemberLeft, MemberReturned, SpeechEnded, SpeechStarted, StageExtended
 from tests.deliberation.rooms import START, Log, kinds
 
 
@@ -100,8 +100,16 @@ def test_a_facilitator_extends_and_ends_stages() -> None:
 
 def test_a_speaker_may_finish_within_the_grace() -> None:
     log = Log().start().wait(299).add(SpeechStarted(participant_id="ann", started_at=START + 299))
-    assert log.tick(1) == [] and log.tick(19) == []
+    assert log.tick(1) == [] and log.tick(44) == []
     assert kinds(log.tick(1)) == ["stage.ended", "stage.started"]
+
+
+def test_a_stage_over_time_waits_for_who_was_speaking_then_and_for_nobody_after() -> None:
+    log = Log().start().wait(299).add(SpeechStarted(participant_id="ann", started_at=START + 299)).wait(5)
+    log.add(SpeechStarted(participant_id="ben", started_at=START + 304))
+    assert log.tick(0) == []
+    log.add(SpeechEnded(participant_id="ann", started_at=START + 299, ended_at=START + 305))
+    assert kinds(log.tick(0)) == ["stage.ended", "stage.started"]
 
 
 def test_an_empty_room_is_closed_after_ten_minutes() -> None:

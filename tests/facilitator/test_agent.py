@@ -88,7 +88,7 @@ def test_a_paused_or_switched_off_facilitator_keeps_to_safety() -> None:
     for room in (off, paused):
         assert decide(room.state, START + 500) == []
         room.speak("p1", 500, 505, "You idiot!")
-        assert len(decide(room.state, START + 506)) == 1
+        assert len(decide(room.state, START + 506)) == 2  # a human is alerted, the others are asked
 
 
 def test_nothing_is_said_in_a_closed_room_or_before_it_opened() -> None:

@@ -407,14 +407,15 @@ def test_insults_ask_the_others(language: str, text: str, asked: bool) -> None:
     room = Room(3)
     room.speak("p1", 0, 5, text, language)
     moves = safety.decide(room.state, START + 6)
-    expected = [AskOthers("p1", "u1", ("p2", "p3"), "possible insult")] if asked else []
+    alert = CallHuman(None, "a possible insult; the others are asked")
+    expected = [alert, AskOthers("p1", "u1", ("p2", "p3"), "possible insult")] if asked else []
     assert moves == expected
 
 
 def test_the_design_adds_words_of_its_own_and_can_switch_safety_off() -> None:
     own = Room(3, design(facilitation={"safety": {"insults": ["bean counter"]}}))
     own.speak("p1", 0, 5, "You bean counter!")
-    assert len(safety.decide(own.state, START + 6)) == 1
+    assert [type(m) for m in safety.decide(own.state, START + 6)] == [CallHuman, AskOthers]
     off = Room(3, design(facilitation={"safety": {"enabled": False}}))
     off.speak("p1", 0, 5, "You idiot!")
     assert safety.decide(off.state, START + 6) == []
@@ -425,8 +426,8 @@ def test_a_case_is_asked_once_and_one_person_has_one_open_case() -> None:
 
     room = Room(3)
     room.speak("p1", 0, 5, "You idiot!")
-    (move,) = safety.decide(room.state, START + 6)
-    room.add(6, payload_of(move, room.state, lambda: "case"))
+    room.add(6, *(payload_of(move, room.state, lambda: "case") for move in safety.decide(room.state, START + 6)))
+    assert room.state.help is not None  # a human is alerted, and can overrule
     room.speak("p1", 7, 9, "You moron!")
     assert safety.decide(room.state, START + 10) == []
     room.add(20, SafetyDecided(case_id="case", verdict="hide", by="group"))
