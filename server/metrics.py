@@ -46,6 +46,34 @@ CAPTION_SECONDS = Histogram(
 TRANSCRIPTION_BEHIND = Gauge(
     "parley_transcription_behind_seconds", "The most that captions lag.", registry=REGISTRY, multiprocess_mode="livemax"
 )
+RECOGNISERS = Gauge(
+    "parley_recognisers",
+    "Speech recognisers that take work, on all machines.",
+    ["device"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+RECOGNISERS_ENDED = Counter("parley_recognisers_ended", "Speech recognisers that went away.", registry=REGISTRY)
+SPEECH_QUEUE = Gauge(
+    "parley_speech_queue",
+    "Work that waits for a recogniser or is being read, on all machines.",
+    ["kind"],
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
+FINALS_WAITING = Gauge(
+    "parley_finals_waiting", "Utterances whose final text has not come.", registry=REGISTRY, multiprocess_mode="livesum"
+)
+FINALS_ON_DISK = Gauge(
+    "parley_finals_on_disk", "Of those, how many wait on disk.", registry=REGISTRY, multiprocess_mode="livesum"
+)
+FINALS_LOST = Counter("parley_finals_lost", "Utterances that were never read.", registry=REGISTRY)
+SPEECH_DISK_FULL = Gauge(
+    "parley_speech_disk_full",
+    "1 where utterances that wait cannot be put on disk; they stay in memory.",
+    registry=REGISTRY,
+    multiprocess_mode="livemax",
+)
 WORKERS = Gauge(
     "parley_workers", "Speech workers that run beside this node.", registry=REGISTRY, multiprocess_mode="livesum"
 )

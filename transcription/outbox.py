@@ -50,6 +50,10 @@ class Outbox:
         self._partials: OrderedDict[str, WorkItem] = OrderedDict()
         self.spilled = 0
         """Finals that lie on disk now."""
+        self.disk_full = False
+        """Whether finals that should lie on disk could not be put there; they wait in memory."""
+        self.lost = 0
+        """Finals that could not be read back from disk."""
 
     def add(self, item: WorkItem, now: float, speaker: str = "") -> None:
         """Take an item to be sent. A partial replaces the same speaker's unsent one."""
@@ -161,7 +165,9 @@ class Outbox:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
                 _log.error("finals stay in memory, they cannot be put on disk", error=error.strerror)
+                self.disk_full = True
                 return
+            self.disk_full = False
             waiting.item = None
             self.spilled += 1
 
@@ -173,6 +179,7 @@ class Outbox:
             except (OSError, ValueError):
                 _log.error("a final that was put on disk cannot be read back and is lost", item=item_id)
                 self._finals.pop(item_id)
+                self.lost += 1
                 self._drop_file(item_id)
                 return None
             self._drop_file(item_id)

@@ -82,7 +82,7 @@ class TranscriptionSettings(BaseModel):
     """A final without a result for so long is looked for in the queue, and sent again where the queue lost
     it."""
     close_seconds: float = Field(8.0, gt=0)
-    """How long `close` waits for outstanding finals."""
+    """How long `close` waits for outstanding finals, from the last answer on."""
 
     # refining the record
     refine: bool = True

@@ -49,7 +49,9 @@ class RoomSpeechStats:
     """0 unless captions are said to be behind."""
     partial_every_seconds: float
     finals_lost: int
-    """Finals that had not come when the room closed."""
+    """Finals that had not come when the room closed, or could not be read back from disk."""
+    disk_full: bool = False
+    """Whether finals that should wait on disk have to wait in memory."""
 
 
 class RoomTranscriber:
@@ -87,6 +89,7 @@ class RoomTranscriber:
         self._partial_every = settings.partial_every_seconds
         self._behind = 0.0
         self._lost = 0
+        self._answered = 0
         self._wake = asyncio.Event()
         self._to_send = asyncio.Event()
         self._closing = False
@@ -122,7 +125,14 @@ class RoomTranscriber:
     def stats(self) -> RoomSpeechStats:
         """Return how things stand."""
         outbox = self._outbox
-        return RoomSpeechStats(outbox.finals, outbox.spilled, self._behind, self._partial_every, self._lost)
+        return RoomSpeechStats(
+            outbox.finals,
+            outbox.spilled,
+            self._behind,
+            self._partial_every,
+            self._lost + outbox.lost,
+            outbox.disk_full and outbox.finals > 0,
+        )
 
     async def run(self) -> None:
         """Transcribe until closed or cancelled."""
@@ -140,19 +150,26 @@ class RoomTranscriber:
             self._finished.set()
 
     async def close(self) -> None:
-        """End what is being said, wait for outstanding finals (at most `close_seconds`), and stop `run`."""
+        """End what is being said, wait for outstanding finals, and stop `run`.
+
+        Gives up once `close_seconds` have passed without an answer; cancelled, it stops at once.
+        """
         self._closing = True
         self._wake.set()
-        if not self._stopped.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.close_seconds):
-                    await self._finished.wait()
-        self._lost = self._outbox.finals
-        if self._lost:
-            _log.error("closed before all finals came", room=self._room_id, finals=self._lost)
-        self._stopping = True
-        self._wake.set()
-        self._to_send.set()
+        try:
+            while not self._stopped.is_set() and not self._finished.is_set():
+                answered = self._answered
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._finished.wait(), self._settings.close_seconds)
+                if self._answered == answered:
+                    break
+        finally:
+            self._lost = self._outbox.finals
+            if self._lost:
+                _log.error("closed before all finals came", room=self._room_id, finals=self._lost)
+            self._stopping = True
+            self._wake.set()
+            self._to_send.set()
         await self._stopped.wait()
 
     def _add(self, participant_id: str) -> Participant:
@@ -260,6 +277,7 @@ class RoomTranscriber:
         if owner is None:
             return
         participant, asked_at = owner
+        self._answered += 1
         self._outbox.answered(result.item_id)
         if result.kind == "partial":
             took = self._clock() - asked_at

@@ -24,7 +24,7 @@ from server.rooms.room import Room
 from server.signalling.messages import Caption
 from transcription.decode import AudioPacket
 from transcription.settings import TranscriptionSettings
-from transcription.stream import RoomTranscriber
+from transcription.stream import RoomSpeechStats, RoomTranscriber
 from transcription.utterances import Behind, Final, Partial, Revised, StreamEvent, Utterance, VoiceEnded, VoiceStarted
 from transcription.work import WorkQueue
 
@@ -32,8 +32,15 @@ from transcription.work import WorkQueue
 class Hearing:
     """A room's ears: a `Part` of it."""
 
-    def __init__(self, room: Room, work: WorkQueue, settings: TranscriptionSettings) -> None:
+    def __init__(
+        self,
+        room: Room,
+        work: WorkQueue,
+        settings: TranscriptionSettings,
+        on_lost: Callable[[int], None] = lambda _finals: None,
+    ) -> None:
         self._room = room
+        self._on_lost = on_lost
         self._behind = 0.0
         design = room.state.plan
         names = [member.name for member in room.state.members.values() if member.name]
@@ -68,7 +75,14 @@ class Hearing:
 
     async def close(self) -> None:
         """Flush what is being said into finals."""
-        await self._transcriber.close()
+        try:
+            await self._transcriber.close()
+        finally:
+            self._on_lost(self._transcriber.stats().finals_lost)
+
+    def stats(self) -> RoomSpeechStats:
+        """Return how the room's transcription fares."""
+        return self._transcriber.stats()
 
     def on_events(self, events: Sequence[Event], state: RoomState) -> None:
         """Stop listening to those who left."""
@@ -138,7 +152,6 @@ class Hearing:
         if (seconds > 0) != (self._behind > 0):
             self._room.owe(TranscriptionBehind(seconds=seconds))
         self._behind = seconds
-        metrics.TRANSCRIPTION_BEHIND.set(seconds)
 
 
 def _words(utterance: Utterance) -> tuple[Word, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from server import metrics
 from server.clock import now
 from server.rooms.attendance import Attendee
 from server.rooms.room import Room
-from server.signalling.messages import Overview, RoomCard, RoomCardMember
+from server.signalling.messages import Overview, Recognition, RoomCard, RoomCardMember
 
 if TYPE_CHECKING:
     from server.rooms.registry import Registry
@@ -32,12 +33,14 @@ class _Monitor:
     deliberation_id: str
     sent: dict[str, Any] = field(default_factory=dict)
     waiting: int = -1
+    recognition: Recognition | None = None
 
 
 class Overviews:
     """All monitors of this node."""
 
     def __init__(self, registry: Registry) -> None:
+        self.recognition: Callable[[], Recognition | None] = lambda: None
         self._registry = registry
         self._monitors: list[_Monitor] = []
         self._changed = asyncio.Event()
@@ -78,6 +81,7 @@ class Overviews:
 
     def _send(self) -> None:
         at = now()
+        recognition = self.recognition()
         cards: dict[str, dict[str, Any]] = {}
         for monitor in self._monitors:
             if monitor.deliberation_id not in cards:
@@ -91,9 +95,9 @@ class Overviews:
             card = cards[monitor.deliberation_id]
             waiting = self._registry.seating.waiting(monitor.deliberation_id)
             patch = merge_patch(monitor.sent, card)
-            if patch or waiting != monitor.waiting:
-                monitor.page.send(Overview(waiting=waiting, patch=patch))
-                monitor.sent, monitor.waiting = card, waiting
+            if patch or waiting != monitor.waiting or recognition != monitor.recognition:
+                monitor.page.send(Overview(waiting=waiting, patch=patch, recognition=recognition))
+                monitor.sent, monitor.waiting, monitor.recognition = card, waiting, recognition
 
 
 def room_card(room: Room, at: float) -> RoomCard:

@@ -46,7 +46,8 @@ log = structlog.get_logger()
 
 INBOX = 1000  # requests waiting; beyond it commands are refused (`room_busy`) and the room's own work waits
 TICK_SECONDS = 1.0
-WIND_UP_SECONDS = 6.0
+WIND_UP_SECONDS = 6.0  # while the server stops; a room that is over may take longer
+LAST_WORDS_SECONDS = 900.0
 MAX_FOLLOW_UPS = 20  # events that clocks and rules may chain onto one request
 
 
@@ -205,7 +206,9 @@ class Room:
                 await self._serve()
             finally:
                 self._over.set()
-            await winding_up
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WIND_UP_SECONDS):
+                    await winding_up
             for task in beside:
                 task.cancel()
         await self._settle_owed()
@@ -381,7 +384,7 @@ class Room:
 
     async def _close(self, part: Part) -> None:
         try:
-            async with asyncio.timeout(WIND_UP_SECONDS):
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
                 await part.close()
         except Exception:
             metrics.FAILURES.labels(part=type(part).__name__).inc()

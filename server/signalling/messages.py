@@ -244,13 +244,33 @@ class RoomCardMember(_Message):
     connection: str
 
 
+Trouble = Literal["bus", "none", "ended", "disk", "behind", "lost"]
+"""What can be wrong with speech recognition: the live bus is away, no recogniser runs, one ended in the last minute, audio that waits
+cannot be put on disk, captions are late, a room ended before its last words had been read (in the last minute)."""
+
+
+class Recognition(_Message):
+    """How speech recognition fares: the recognisers of all machines, and what the rooms of this node wait for."""
+
+    recognisers: int
+    running: tuple[str, ...]
+    """Each kind of recogniser once: weights and device, for instance "base, cpu"."""
+    waiting: int
+    """Utterances whose final text has not come yet."""
+    on_disk: int
+    """Of those, how many wait on disk."""
+    behind: float
+    """Seconds that the latest captions are late; 0 unless that is worth saying."""
+    troubles: tuple[Trouble, ...]
+
+
 class Overview(_Message):
     """All rooms, once a second where something changed: a JSON merge patch on `{room_id: RoomCard}`; `waiting` people in the lobby."""
 
     type: Literal["overview"] = "overview"
     waiting: int
     patch: dict[str, Any]
-    notices: tuple[str, ...] = ()
+    recognition: Recognition | None = None
 
 
 class Pong(_Message):

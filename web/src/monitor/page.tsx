@@ -6,7 +6,7 @@ import { Refusal, sentence } from '../net/errors';
 import { mergePatch } from '../net/patch';
 import { Socket } from '../net/socket';
 import { clientId, linkToken } from '../net/tokens';
-import type { FacilitatorCommand, RoomCard, ServerMessage } from '../protocol/types';
+import type { FacilitatorCommand, Recognition, RoomCard, ServerMessage } from '../protocol/types';
 import { Mark, useDraft, useScreen } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { LanguagePicker } from '../ui/language';
@@ -21,7 +21,7 @@ import './monitor.css';
 export class Monitor {
   readonly rooms = signal<Record<string, RoomCard>>({});
   readonly waiting = signal(0);
-  readonly notices = signal<readonly string[]>([]);
+  readonly recognition = signal<Recognition | null>(null);
   readonly refused = signal<Refusal | null>(null);
   readonly selected = signal<ReadonlySet<string>>(new Set());
   readonly open = signal<Watch | null>(null);
@@ -40,7 +40,7 @@ export class Monitor {
     if (message.type === 'overview') {
       this.rooms.value = mergePatch(this.rooms.value, message.patch) as Record<string, RoomCard>;
       this.waiting.value = message.waiting;
-      this.notices.value = message.notices;
+      this.recognition.value = message.recognition;
     }
     if (message.type === 'error') {
       const problem = new Refusal(message.code, message.message, message.hint);
@@ -95,6 +95,7 @@ export default function MonitorPage({ id }: { id: string }) {
   }
   const open = monitor.open.value;
   const rooms = monitor.sorted.value;
+  const recognition = monitor.recognition.value;
   return (
     <div class={open ? 'monitor split' : 'monitor'}>
       <header class="topbar">
@@ -102,14 +103,19 @@ export default function MonitorPage({ id }: { id: string }) {
         <p class="monitor-facts">
           <span>{t('monitor.rooms', { n: rooms.filter((r) => r.open).length })}</span>
           <span>{t('monitor.waiting', { n: monitor.waiting.value })}</span>
+          {recognition !== null && recognition.recognisers > 0 && (
+            <span data-testid="recognisers">
+              {t('monitor.recognisers', { n: recognition.recognisers })} <small>({recognition.running.join('; ')})</small>
+            </span>
+          )}
         </p>
         <LanguagePicker />
       </header>
       <section aria-label={t('notices')}>
         <Reconnecting socket={monitor.socket} />
-        {monitor.notices.value.map((notice) => (
-          <p key={notice} class="banner warning">
-            {notice}
+        {recognition?.troubles.map((trouble) => (
+          <p key={trouble} class="banner warning" data-testid={`trouble-${trouble}`}>
+            {t(`recognition.${trouble}`, { n: recognition.recognisers, waiting: recognition.waiting, disk: recognition.on_disk, seconds: Math.round(recognition.behind) })}
           </p>
         ))}
       </section>
