@@ -39,7 +39,7 @@ export function Credit({ token, words }: { token: string; words: Record<string, 
                 ))}
                 {use.sentences.map((one) => (
                   <li key={one} dir="auto">
-                    {t('credit.sentence')} <q>{one}</q>
+                    {t('credit.sentence')} <i>{one}</i>
                   </li>
                 ))}
               </ul>
