@@ -1,6 +1,7 @@
 """The AI ledger as people read it: every call to a model, what came of it, what was shown, and who found it helpful.
 
-A pure reading of a room's state; the entries themselves are events (`ai.called`). Read by the room's page, the review, exports and audit.
+A pure reading of a room's state; the entries themselves are events (`ai.called`). Read by the export; pages join the same
+cards to their calls themselves.
 """
 
 from __future__ import annotations
@@ -33,5 +34,6 @@ def _line(state: RoomState, entry: LedgerEntry) -> LedgerLine:
         shown += [s.text for s in state.statements.values() if s.origin == "ai" and s.stage_id == stage_id]
     if state.summary is not None and state.summary.call_id == entry.call_id:
         shown += [sentence.text for sentence in state.summary.sentences]
+    shown += [c.text for one in state.group_statements.values() for c in one.candidates if c.call_id == entry.call_id]
     answers = [answer for made in cards for answer in made.answers.values()]
     return LedgerLine(entry, tuple(shown), answers.count("helpful"), answers.count("not_helpful"))

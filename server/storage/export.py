@@ -68,7 +68,7 @@ FILES: Mapping[str, str] = {
         "`facilitator`, `system` or `ai`) and `payload`, whose `kind` says what happened."
     ),
     "rooms/room-N/ledger.jsonl": (
-        "The AI ledger: `entry` is `call` (a call to a language model: purpose, model, prompt, the events it read, outcome, latency, tokens) "
+        "The AI ledger: `entry` is `call` (a call to a language model: purpose, model, prompt, the events it read, outcome, latency, tokens, what people were shown of it, and how many found that helpful) "
         "or `card` (something the AI facilitator said: rule, text, reason, figures, feedback)."
     ),
     "rooms/room-N/summary.json": "The group's summary: sentences with what they cite and how they were marked; `null` without one.",

@@ -21,6 +21,7 @@ from deliberation.events import Event, MemberLeft, RoomOpened
 from deliberation.outcomes.ballots import cells
 from deliberation.view import room_view
 from deliberation.wire import LedgerView
+from facilitator.ledger import ledger
 from server.storage.released import Released
 
 TranscriptFormat = Literal["json", "vtt", "srt", "txt", "csv"]
@@ -296,8 +297,14 @@ def events_jsonl(room: Released) -> str:
 def ledger_jsonl(room: Released) -> str:
     """Return the AI ledger: one JSON object for each call to a model, and for each card of the facilitator."""
     calls = (
-        {"entry": "call", **LedgerView.model_validate(e, from_attributes=True).model_dump(mode="json")}
-        for e in room.state.ledger.values()
+        {
+            "entry": "call",
+            **LedgerView.model_validate(line.entry, from_attributes=True).model_dump(mode="json"),
+            "shown": list(line.shown),
+            "helpful": line.helpful,
+            "not_helpful": line.not_helpful,
+        }
+        for line in ledger(room.state)
     )
     cards = (
         {
