@@ -91,7 +91,7 @@ async def again_and_again(run_one: Callable[[], Awaitable[int]], part: str) -> N
 class Companions:
     """Short-lived children (practice partners), at most `limit` at a time; all are ended by `close`."""
 
-    def __init__(self, limit: int = 16) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._processes: set[asyncio.subprocess.Process] = set()
 

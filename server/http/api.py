@@ -19,6 +19,7 @@ from deliberation.command import Id
 from deliberation.consent import consent_given
 from deliberation.design import Design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from deliberation.reserved_names import impersonates
 from server import metrics
 from server.designs import checked
 from server.http.auth import Link, bearer
@@ -368,6 +369,8 @@ def _name(name: str) -> str:
     seen = " ".join("".join(char if char.isprintable() else " " for char in name).split())
     if not any(char.isalnum() for char in seen):
         raise InvalidInput("name_missing", "Please enter a name that others can call you by.")
+    if impersonates(seen):
+        raise InvalidInput("name_reserved", "That name is the facilitator's, or this service's.", "Please enter your own.")
     return seen
 
 

@@ -6,6 +6,7 @@ Used by the HTTP middleware and by the WebSocket sessions.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -50,3 +51,32 @@ class Limiter:
         if len(self._buckets) > self._size:
             self._buckets.popitem(last=False)
         return bucket.take(now)
+
+
+class Waiting:
+    """Counts those who have connected and not yet said who they are: at most `each` per key, `all_` together."""
+
+    def __init__(self, each: int, all_: int) -> None:
+        """Nobody waits at first."""
+        self._each = each
+        self._all = all_
+        self._counts: dict[str, int] = {}
+
+    def enter(self, key: str) -> Callable[[], None] | None:
+        """Let one more wait, and return what is to be called once they wait no longer (again does nothing); None where it is full."""
+        here = self._counts.get(key, 0)
+        if here >= self._each or sum(self._counts.values()) >= self._all:
+            return None
+        self._counts[key] = here + 1
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            if left:
+                return
+            left = True
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
+
+        return leave

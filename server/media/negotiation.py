@@ -147,6 +147,14 @@ def parse_offer(sdp: str) -> Offer:
     return Offer(ufrag, password, tuple(fingerprints.items()), lines, _extension_ids(lines, session), tuple(candidates))
 
 
+def offers_to_send(sdp: str) -> bool:
+    """Say whether an offer would send anything; no for one that `parse_offer` refuses."""
+    try:
+        return any(line.sends and line.kind != "application" for line in parse_offer(sdp).lines)
+    except InvalidInput:
+        return False
+
+
 def _unusable(why: str) -> InvalidInput:
     return InvalidInput(
         "media.offer",

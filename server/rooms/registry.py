@@ -342,8 +342,8 @@ class Registry:
         wanted = _COMMAND.validate_python(command)
         member_id, role = actor
         await running.room.do(Actor(member_id, role), wanted)
-        if isinstance(wanted, Listen) and wanted.state == "gone":
-            await running.media.disconnect(member_id)
+        if isinstance(wanted, Listen) and wanted.state != "speaking":
+            await running.media.disconnect(member_id)  # who listens on connects anew, sending nothing
 
     def _describe(self, deliberation_id: str) -> Description:
         """Return the cards of this node's rooms and those that may be joined, for other nodes."""

@@ -15,6 +15,7 @@ from deliberation.errors import Conflict, InvalidInput, NotAllowed, ParleyError
 from server import metrics
 from server.clock import now
 from server.http.auth import Link
+from server.media.negotiation import offers_to_send
 from server.rooms.media import RoomMedia
 from server.rooms.registry import Registry
 from server.rooms.seating import Page, Seat
@@ -137,9 +138,11 @@ class Handlers:
                 await self._do(page, message)
             case MediaOffer():
                 media, member_id = self._media(page)
+                self._may_send(page, message.sdp)
                 answer = await media.connect(member_id, message.sdp)
                 try:
                     self._media(page)
+                    self._may_send(page, message.sdp)
                 except ParleyError:  # they left, or were removed, while this was made
                     await media.disconnect(member_id)
                     raise
@@ -176,6 +179,13 @@ class Handlers:
         if page.participant_id is not None and room.state.members[page.participant_id].presence == "left":
             raise NotAllowed("left_room", "You have left this room.")
         return page.seat.running.media, page.member_id
+
+    def _may_send(self, page: GuestPage, sdp: str) -> None:
+        """Raise `NotAllowed` where a facilitator who listens in would send sound or pictures: speaking is announced first."""
+        if page.participant_id is None and page.seat is not None and page.seat.running is not None:
+            listener = page.seat.running.room.state.listeners.get(page.member_id)
+            if (listener is None or listener.state != "speaking") and offers_to_send(sdp):
+                raise NotAllowed("speak_first", "Announce that you are speaking first.")
 
     async def _do(self, page: GuestPage, message: Do) -> None:
         seat = page.seat

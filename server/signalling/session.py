@@ -21,7 +21,8 @@ from deliberation.payload import Role
 from server import metrics
 from server.http.auth import Link
 from server.http.keys import SETTINGS
-from server.http.limits import Bucket
+from server.http.limits import Bucket, Waiting
+from server.http.security import client_address
 from server.rooms.seating import Seat
 from server.signalling.handlers import Handlers
 from server.signalling.messages import (
@@ -44,6 +45,9 @@ log = structlog.get_logger()
 
 OUTBOX = 256  # messages
 HELLO_SECONDS = 15.0
+STRANGERS_EACH = 100  # sockets of one address that have not said hello: a class behind one address comes at once
+STRANGERS_ALL = 2000
+TRY_AGAIN_LATER = 1013  # RFC 6455's registry of close codes
 IDLE_SECONDS = 45.0  # without any message from the page (it pings every ten) the socket is taken for dead
 BURST_SECONDS = 3.0  # of messages at the allowed rate, that may come at once
 FLOOD_SECONDS = 10.0  # as many again are refused before the socket is closed
@@ -53,10 +57,20 @@ EPHEMERAL = (Caption, Live, MediaQuality, Overview, Pong)
 class Session:
     """A connected page. Implements `Attendee`."""
 
-    def __init__(self, socket: web.WebSocketResponse, messages_per_second: float, relay: Relay | None = None) -> None:
-        """Without `relay`, every page is served here: the server has one node, or another one has passed the page on."""
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        messages_per_second: float,
+        relay: Relay | None = None,
+        greeted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Without `relay`, every page is served here: the server has one node, or another one has passed the page on.
+
+        `greeted` is called once the page's hello has been taken.
+        """
         self._socket = socket
         self._relay = relay
+        self._greeted = greeted
         self._outbox: asyncio.Queue[ServerMessage | None] = asyncio.Queue(OUTBOX)
         self._ended = asyncio.Event()
         self._patience = Bucket.full(
@@ -162,10 +176,12 @@ class Session:
                     )
                 node_id = await handlers.elsewhere(message) if self._relay and self.link is None else None
                 if node_id is not None and self._relay is not None:
+                    self._greeted()
                     await self._relay(self._socket, text, node_id)
                     self._ended.set()  # the other node has said what there was to say
                     return
                 await handlers.hello(self, message)
+                self._greeted()
             elif self.link is None:
                 raise NotAllowed("hello_first", "The first message must be hello.")
             else:
@@ -225,6 +241,7 @@ def _internal() -> ParleyError:
 
 Relay = Callable[[web.WebSocketResponse, str, str], Awaitable[None]]
 
+STRANGERS: web.AppKey[Waiting] = web.AppKey("strangers", Waiting)
 HANDLERS: web.AppKey[Handlers] = web.AppKey("handlers", Handlers)
 RELAY: web.AppKey[Relay] = web.AppKey("relay")
 
@@ -233,6 +250,14 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """`GET /ws`: serve one page until its socket ends. The Origin has been checked by then."""
     socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES + 1024, heartbeat=20.0, compress=True)
     await socket.prepare(request)
-    rate = request.app[SETTINGS].messages_per_second
-    await Session(socket, rate, request.app.get(RELAY)).run(request.app[HANDLERS])
+    settings = request.app[SETTINGS]
+    greeted = request.app[STRANGERS].enter(client_address(request, settings.trusted_proxies))
+    if greeted is None:
+        metrics.REFUSED.labels(code="too_many_sockets").inc()
+        await socket.close(code=TRY_AGAIN_LATER, message=b"too many connections that have not said hello")
+        return socket
+    try:
+        await Session(socket, settings.messages_per_second, request.app.get(RELAY), greeted).run(request.app[HANDLERS])
+    finally:
+        greeted()
     return socket

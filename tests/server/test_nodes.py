@@ -29,6 +29,7 @@ from server.bus import Bus
 from server.clock import now
 from server.http.auth import Auth
 from server.http.keys import SETTINGS
+from server.http.limits import Waiting
 from server.nodes import udp_shares
 from server.peers import Peers, inner_application
 from server.rooms.placement import Placement, lobby_key
@@ -36,7 +37,7 @@ from server.rooms.registry import Registry
 from server.rooms.room import Room
 from server.settings import Settings
 from server.signalling.handlers import Handlers
-from server.signalling.session import HANDLERS, RELAY, Session, websocket
+from server.signalling.session import HANDLERS, RELAY, STRANGERS, Session, websocket
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
 from server.valkey import EmbeddedValkey
@@ -114,6 +115,7 @@ async def node(name: str, url: str, folder: Path, count: int) -> AsyncIterator[N
         app = web.Application()
         app[SETTINGS] = settings
         app[HANDLERS] = handlers
+        app[STRANGERS] = Waiting(50, 200)
         app[RELAY] = peers.relay
         app.router.add_get("/ws", websocket)
         for application, port in (

@@ -101,6 +101,7 @@ async def test_somebody_joins_and_their_own_link_says_who_they_are(site: Site) -
         ({"consent_version": "0"}, 409, "consent_changed"),
         ({"name": "   "}, 400, "invalid_request"),
         ({"name": "\u202e\u200b."}, 400, "name_missing"),
+        ({"name": "AI  Fаcilitator"}, 400, "name_reserved"),
         ({"name": "x" * 41}, 400, "invalid_request"),
         ({"language": "klingon"}, 400, "invalid_request"),
         ({"answers": {"trust": 6}}, 400, "bad_answer"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 import pytest_asyncio
@@ -17,12 +18,13 @@ from deliberation.design import parse_design
 from server.clock import now
 from server.http.auth import Auth
 from server.http.keys import SETTINGS
+from server.http.limits import Waiting
 from server.rooms.registry import Registry, Running
 from server.rooms.room import Room
 from server.settings import Settings
 from server.signalling import messages
 from server.signalling.handlers import Handlers
-from server.signalling.session import HANDLERS, websocket
+from server.signalling.session import HANDLERS, STRANGERS, websocket
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
 
@@ -34,6 +36,7 @@ DESIGN = parse_design(
     }
 )
 OTHER = DESIGN.model_copy(update={"id": "d2"})
+OFFERS = Path(__file__).parents[1] / "media" / "offers"
 ROLES = ("nobody", "invitation", "participant", "facilitator", "researcher", "admin", "other-facilitator")
 
 # what a minimal message of each kind looks like
@@ -79,6 +82,7 @@ class NoMedia:
 
     def __init__(self) -> None:
         self.offered: list[str] = []
+        self.ended: list[str] = []
 
     async def connect(self, member_id: str, sdp: str) -> str:
         self.offered.append(member_id)
@@ -86,7 +90,8 @@ class NoMedia:
 
     async def candidate(self, member_id: str, candidate: str, mid: str) -> None: ...
 
-    async def disconnect(self, member_id: str) -> None: ...
+    async def disconnect(self, member_id: str) -> None:
+        self.ended.append(member_id)
 
     def want(self, member_id: str, video: str) -> None: ...
 
@@ -154,6 +159,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     app = web.Application()
     app[SETTINGS] = settings
     app[HANDLERS] = Handlers(registry, auth.verify, lambda: ())
+    app[STRANGERS] = Waiting(3, 5)
     app.router.add_get("/ws", websocket)
     async with TestClient(TestServer(app)) as client:
         yield World(client, auth, registry, running)
@@ -199,6 +205,20 @@ async def test_media_is_for_seats_and_announced_listeners(world: World) -> None:
         for message in ({"type": "media.candidate", "candidate": "x", "mid": "0"}, {"type": "media.want", "video": "none"}):
             answers = await world.say(role, message, {"type": "ping", "sent_at": 1})
             assert answers[0].get("code") == ("listen_first" if role == "facilitator" else None), (role, message, answers)
+
+
+async def test_a_facilitator_sends_nothing_before_speaking_is_announced(world: World) -> None:
+    sending = (OFFERS / "chromium.sdp").read_text()
+    offer = {"type": "media.offer", "id": 3, "sdp": sending}
+    silent = {**offer, "sdp": sending.replace("a=sendrecv", "a=recvonly").replace("a=sendonly", "a=recvonly")}
+    listen = {"type": "do", "id": 1, "command": {"type": "listen", "state": "listening"}}
+    speak = {"type": "do", "id": 1, "command": {"type": "listen", "state": "speaking"}}
+    media = cast(NoMedia, world.running.media)
+    told = await world.say("facilitator", listen, offer, silent, speak, offer, listen, offer, expect=7)
+    assert [a.get("code", a["type"]) for a in told] == [
+        "ack", "speak_first", "media.answer", "ack", "media.answer", "ack", "speak_first"
+    ]  # fmt: skip
+    assert len(media.ended) >= 2  # what was sent while speaking ends with it
 
 
 async def test_practice_is_for_those_who_wait(world: World) -> None:
@@ -262,6 +282,7 @@ async def test_a_flood_is_slowed_then_disconnected(tmp_path: Path, world: World)
     app = web.Application()
     app[SETTINGS] = Settings(messages_per_second=5, data_dir=tmp_path)
     app[HANDLERS] = Handlers(world.registry, world.auth.verify, lambda: ())
+    app[STRANGERS] = Waiting(3, 5)
     app.router.add_get("/ws", websocket)
     async with TestClient(TestServer(app)) as client, client.ws_connect("/ws") as socket:
         await socket.send_json({"type": "hello", "protocol": 1, "token": await world.token("participant"), "client_id": "c"})
@@ -274,6 +295,18 @@ async def test_a_flood_is_slowed_then_disconnected(tmp_path: Path, world: World)
             while (frame := await socket.receive()).type is WSMsgType.TEXT:
                 codes.add(frame.json().get("code"))
         assert {"too_fast", "flooding"} <= codes
+
+
+async def test_sockets_that_do_not_say_hello_are_few_and_make_room_once_they_do(world: World) -> None:
+    async with AsyncExitStack() as stack:
+        strangers = [await stack.enter_async_context(world.client.ws_connect("/ws")) for _ in range(3)]
+        async with world.client.ws_connect("/ws") as refused:
+            closed = await refused.receive()
+            assert (closed.type, closed.data) == (WSMsgType.CLOSE, 1013) and "hello" in closed.extra
+        for socket in strangers[:2]:
+            await socket.send_json({"type": "hello", "protocol": 1, "token": await world.token("facilitator"), "client_id": "c"})
+            await socket.receive_json()
+        assert [a["type"] for a in await world.say("participant", {"type": "ping", "sent_at": 1})] == ["pong"]
 
 
 async def test_a_revoked_link_ends_its_pages(world: World) -> None:
