@@ -64,7 +64,7 @@ def test_statements_made_of_struck_words_alone_and_sentences_that_cite_them_are_
 
 
 def test_withdrawing_takes_the_same_and_one_statement_of_two_authors_goes_with_the_second() -> None:
-    log, mine, theirs = room()
+    log, *_ = room()
     state, _ = after(log, Erasure("words", "ann"))
     assert state.statements["only"].withdrawn and not state.statements["both"].withdrawn
     state, text = after(log, Erasure("words", "ann"), Erasure("words", "ben"))

@@ -238,6 +238,9 @@ function Answer({ busy, first, asked, onSend }: { busy: boolean; first: boolean;
 }
 
 function Vote({ one, open, onVote }: { one: SurveyStatement; open: boolean; onVote: (value: -1 | 0 | 1) => void }) {
+  // Shown at once; what the server says comes later, and counts.
+  const [chosen, setChosen] = useState(one.my_vote);
+  useEffect(() => setChosen(one.my_vote), [one.my_vote]);
   const choices = [
     [1, 'outcomes.agree'],
     [0, 'outcomes.pass'],
@@ -250,7 +253,16 @@ function Vote({ one, open, onVote }: { one: SurveyStatement; open: boolean; onVo
         <div class="actions">
           {choices.map(([value, label]) => (
             <label key={value} class="choice">
-              <input type="radio" name={one.statement_id} checked={one.my_vote === value} data-testid={`survey-vote-${value}`} onChange={() => onVote(value)} />
+              <input
+                type="radio"
+                name={one.statement_id}
+                checked={chosen === value}
+                data-testid={`survey-vote-${value}`}
+                onChange={() => {
+                  setChosen(value);
+                  onVote(value);
+                }}
+              />
               <span>{t(label)}</span>
             </label>
           ))}
