@@ -160,7 +160,7 @@ export function BallotsSection({ found, figures, result }: { found: Found; figur
         ))}
       </ol>
       <DataTable
-        columns={[t('outcomes.column.option'), t('outcomes.column.place'), t('outcomes.column.score'), t('outcomes.column.share')]}
+        columns={[t('outcomes.column.option'), t('outcomes.column.place'), t('outcomes.column.points'), t('outcomes.column.share')]}
         rows={rows.map((row) => [found.text(row.option), place.get(row.option) ?? null, row.score, percent(row.share)])}
       />
       {figures.rounds.length > 1 && (
