@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from deliberation.events import AI, MemberJoined, StatementAdded, VoteCast
+from deliberation.events import AI, Event, MemberJoined, RoomClosed, RoomOpened, StatementAdded, VoteCast
+from deliberation.outcomes.gather import RoomLog, gather
+from deliberation.privacy import redact
 from facilitator import cross_pollination
 from facilitator.audit import audit
 from tests.facilitator.models import ScriptedModel
@@ -44,8 +47,6 @@ def test_the_statement_that_divides_or_stretches_and_is_backed_and_new_is_carrie
         other.add(1, StatementAdded(statement_id=key, participant_id=None, text=text, origin="ai"))
         for seat, letter in enumerate(votes, 1):
             other.add(2, VoteCast(statement_id=key, participant_id=f"p{seat}", value=1 if letter == "y" else -1))
-    from dataclasses import replace
-
     source = replace(other.state, room_id="elsewhere")
     carried = cross_pollination.choose(receiver.state, [receiver.state, source])
     assert carried is not None and carried.statement.statement_id == "sharp"
@@ -98,3 +99,33 @@ async def test_a_model_that_favours_a_seat_is_found_out() -> None:
 
     report = await audit((await audited_room()).events, ScriptedModel(favours_first_seat))
     assert report["differences"]["positions_swapped"] != []
+
+
+def test_votes_on_a_carried_statement_return_to_its_source() -> None:
+    first, second = voted_room(close_the_centre="yyyn"), voted_room(plant_trees_in_the_park="yyyy")
+    first.add(500, RoomClosed(reason="finished"))
+    carried = cross_pollination.choose(second.state, [replace(first.state, room_id="elsewhere")])
+    assert carried is not None
+    second.add(3, carried.added("guest"), VoteCast(statement_id="guest", participant_id="p1", value=-1))
+    second.add(500, RoomClosed(reason="finished"))
+    logs = [_as_room(room, n) for n, room in enumerate((first, second), 1)]
+    record = gather([RoomLog(log, redact(log, "named")) for log in logs], "named", key=b"k").record
+    (item,) = [i for i in record.items if i.text == "Close the centre."]
+    assert item.attributes["rooms"] == "1 2"
+    votes = [j.value for j in record.judgements if j.item == item.id and j.kind == "vote"]
+    assert sorted(votes) == [-1, -1, 1, 1, 1]
+
+
+def _as_room(room: Room, number: int) -> list[Event]:
+    """Return a room's log with a number, and people, of its own."""
+
+    def own(value: Any) -> Any:
+        return f"{value}-{number}" if isinstance(value, str) and value in ("p1", "p2", "p3", "p4") else value
+
+    out = []
+    for event in room.events:
+        changes = {name: own(getattr(event.payload, name)) for name in type(event.payload).model_fields}
+        if isinstance(event.payload, RoomOpened):
+            changes |= {"number": number, "room_id": f"room-{number}"}
+        out.append(Event(event.seq, event.at, event.actor, event.payload.model_copy(update=changes)))
+    return out
