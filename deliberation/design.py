@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from deliberation.balloting import BallotSettings
 from deliberation.casework import CasesSettings
+from deliberation.design_mistakes import in_words
 from deliberation.errors import InvalidInput
 from deliberation.values import ValuesSettings
 
@@ -370,13 +371,16 @@ def parse_design(source: str | bytes | Mapping[str, Any]) -> Design:
     try:
         return Design.model_validate(data)
     except ValidationError as error:
-        problems = "; ".join(_sentence(item) for item in error.errors()[:5])
-        raise InvalidInput("design_invalid", f"The design has a mistake: {problems}.") from None
+        written = source if isinstance(source, str | bytes) else None
+        problems = in_words(error.errors(include_url=False), written, _fields(Design))
+        raise InvalidInput("design_invalid", problems) from None
 
 
-def _sentence(item: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        message = "no such field"
-    return f"{where}: {message}" if where else message
+def _fields(model: type[BaseModel]) -> set[str]:
+    """Return the names of all fields of a model and of the models in it."""
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= _fields(part)
+    return found
