@@ -31,6 +31,7 @@ from deliberation.commands import (
 )
 from deliberation.payload import Vote
 from deliberation.wire import CardView, RoomView
+from simulation import judging
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def next_acts(view: RoomView, now: float, person: Person, mind: Mind, dice: Rand
     if mind.stage_id != view.stage.stage_id:
         mind = replace(mind, stage_id=view.stage.stage_id, stage_seen_at=now)
     acts: list[Act] = []
-    for look in (_incidents, _cards, _talk, _vote, _ballot, _write, _closing, _move_on):
+    for look in (_incidents, _cards, _talk, _vote, _ballot, _judge, _write, _closing, _move_on):
         some, mind = look(view, now, person, mind, dice)
         acts += some
     return acts, mind
@@ -344,6 +345,31 @@ def _opinion(text: str, person: Person, dice: Random) -> Vote:
     return 1 if roll < person.agreeable else -1 if roll < person.agreeable + 0.8 * (1 - person.agreeable) else 0
 
 
+def _judge(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) -> tuple[list[Act], Mind]:
+    """Write a values card, answer what is asked about values, judge cases: one thing after the other."""
+    step = f"judge:{mind.stage_id}"
+    mind = mind.plan(step, now + _around(person.habit.think_seconds / 2, dice))
+    if not mind.ripe(step, now):
+        return [], mind
+    act: Act | None = None
+    if view.values is not None:
+        written = f"card:{mind.stage_id}"
+        if view.values.writing and written not in mind.done:
+            act, mind = judging.card(view.values, dice), mind.did(written)
+        act = act or judging.next_answer(view.values, dice)
+    for stage in view.cases.values():
+        act = act or judging.next_rating(stage, dice)
+    return ([act] if act else []), mind.forget(step)
+
+
+def _owes(view: RoomView) -> bool:
+    """Tell whether there is something left to compare or to judge."""
+    asked = view.values is not None and view.values.comparing and any(one.my_answer is None for one in view.values.comparisons)
+    return asked or any(
+        stage.open and sum(map(len, stage.mine.values())) < len(stage.cases) * len(stage.templates) for stage in view.cases.values()
+    )
+
+
 def _write(view: RoomView, now: float, person: Person, mind: Mind, dice: Random) -> tuple[list[Act], Mind]:
     habit, stage = person.habit, mind.stage_id
     acts: list[Act] = []
@@ -425,7 +451,7 @@ def _move_on(view: RoomView, now: float, person: Person, mind: Mind, dice: Rando
         length = (clock.ends_at - clock.started_at) if clock.ends_at is not None else 300.0
         mind = mind.plan(key, clock.started_at + length * person.habit.ready_at)
         undecided = any(s.open and s.my_vote is None for s in view.statements.values())
-        if view.speaking or undecided or any(b.open and b.options and b.mine is None for b in view.ballots.values()):
+        if view.speaking or undecided or _owes(view) or any(b.open and b.options and b.mine is None for b in view.ballots.values()):
             return [], mind
     return ([Ready()], mind.did(key)) if mind.ripe(key, now) else ([], mind)
 

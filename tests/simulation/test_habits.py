@@ -235,3 +235,21 @@ def test_a_ballot_is_cast_once_in_the_form_of_its_rule(rule: str) -> None:
     acts = Watcher(log).watch(60)
     assert sum(isinstance(act, CastBallot) for act in acts) == 1
     assert set(log.state.ballots["choose"].cast) == {"ann"} and isinstance(acts[0], CastBallot)
+
+
+def test_a_card_is_written_values_are_compared_and_every_case_is_judged_before_somebody_is_ready() -> None:
+    cases = {"cases": [{"id": "c1", "text": "One."}, {"id": "c2", "text": "Two."}], "templates": [{"id": "a", "text": "A"}, {"id": "b", "text": "B"}]}
+    stages = [
+        {"id": "cards", "kind": "values", "title": "V", "minutes": 2, "values": {"contexts": ["when"], "seeds": [{"title": "Speed", "attends": ["time"]}]}},
+        {"id": "compare", "kind": "wiser", "title": "W", "minutes": 2},
+        {"id": "judge", "kind": "cases", "title": "C", "minutes": 2, "cases": cases},
+    ]
+    someone = Watcher(Log(stages=stages).start(0))
+    someone.watch(60)
+    assert [c.participant_id for c in someone.log.state.values.standing] == [None, "ann"]
+    someone.log.start(1)
+    someone.watch(60)
+    assert len(someone.log.state.values.wiser["ann"]) == 1
+    someone.log.start(2)
+    someone.watch(100)
+    assert len(someone.log.state.ratings["judge"]["ann"]) == 4 and "ann" in someone.log.state.ready
