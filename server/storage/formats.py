@@ -245,14 +245,14 @@ def arm_rows(rooms: Sequence[Sequence[Any]]) -> Iterable[Sequence[object]]:
     """Yield the rows of `arms.csv` from those of `rooms.csv`: how many dropped out, by arm."""
     arms: dict[str, list[dict[str, Any]]] = {}
     for row in rooms:
-        told = dict(zip(COLUMNS["rooms.csv"], row, strict=True))
-        arms.setdefault(told["arm"], []).append(told)
-    for arm, told in sorted(arms.items()):
-        known = [room for room in told if room["dropped"] != ""]
-        joined = sum(room["joined"] - room["moved"] for room in known)
+        room = dict(zip(COLUMNS["rooms.csv"], row, strict=True))
+        arms.setdefault(room["arm"], []).append(room)
+    for arm, of_arm in sorted(arms.items()):
+        known = [room for room in of_arm if room["dropped"] != ""]
+        stayed = sum(room["joined"] - room["moved"] for room in known)
         dropped = sum(room["dropped"] for room in known)
-        everybody = sum(room["joined"] - room["moved"] for room in told)
-        yield arm, len(told), everybody, dropped if known else "", round(dropped / joined, 4) if joined else ""
+        joined = sum(room["joined"] - room["moved"] for room in of_arm)
+        yield arm, len(of_arm), joined, dropped if known else "", round(dropped / stayed, 4) if stayed else ""
 
 
 ROWS: Mapping[str, Callable[[Released], Iterable[Sequence[object]]]] = {
