@@ -21,6 +21,10 @@ from deliberation.errors import InvalidInput, ParleyError
 from server import logs
 from server.settings import Settings
 
+OUTCOME_METHODS = (  # by name: the methods themselves take long to load
+    "opinion-groups", "bridging", "agreement", "slate", "ballots", "change", "moral-graph", "cases", "cohorts", "credit",
+)  # fmt: skip
+
 Command = Callable[[argparse.Namespace, Settings], int]
 
 
@@ -173,9 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     outcomes.add_argument("files", type=Path, nargs="+", help="votes, comments, ballots, …: as the method reads them")
     outcomes.add_argument(
-        "--method", required=True, help="opinion-groups, bridging, agreement, slate, ballots, moral-graph, cases, …"
+        "--method", required=True, metavar="METHOD", choices=OUTCOME_METHODS, help=", ".join(OUTCOME_METHODS)
     )
-    outcomes.add_argument("--json", action="store_true", help="print JSON (else a readable report)")
+    outcomes.add_argument("--json", action="store_true", help="print JSON, with everything (else text to read)")
     outcomes.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the method")
     outcomes.add_argument("--groups-from", help="a column that names each participant's group, used as it is")
 
@@ -303,8 +307,7 @@ def _restore(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _outcomes(arguments: argparse.Namespace, settings: Settings) -> int:
-    import yaml
-
+    from deliberation.outcomes.readable import as_text
     from deliberation.outcomes.registry import run
 
     parameters: dict[str, Any] = {}
@@ -320,12 +323,8 @@ def _outcomes(arguments: argparse.Namespace, settings: Settings) -> int:
         parameters["groups_from"] = arguments.groups_from
     files = {path.name: _read_text(path) for path in arguments.files}
     result = run(arguments.method, files, parameters)
-    figures = result.as_dict()
-    print(
-        json.dumps(figures, ensure_ascii=False, indent=2)
-        if arguments.json
-        else yaml.safe_dump(figures, allow_unicode=True, sort_keys=False)
-    )
+    text = json.dumps(result.as_dict(), ensure_ascii=False, indent=2) + "\n" if arguments.json else as_text(result)
+    print(text, end="")
     return 0
 
 

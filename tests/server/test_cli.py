@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from deliberation.design import parse_design
+from deliberation.outcomes.registry import METHODS
 from server import cli, logs
 from server.cli import main
 from server.storage.store import Store
@@ -278,3 +280,16 @@ def test_a_server_that_is_asked_to_stop_does_so_in_time(ending: signal.Signals, 
     finally:
         server.kill()
         server.wait()
+
+
+def test_outcomes_are_text_to_read_or_json_and_help_names_every_method(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tuple(METHODS) == cli.OUTCOME_METHODS
+    votes = [f"{i},x,{item},v{person},{1 if person % 2 else -1}" for person in range(8) for i, item in enumerate("abc")]
+    (tmp_path / "votes.csv").write_text("\n".join(["timestamp,datetime,comment-id,voter-id,vote", *votes]) + "\n")
+    arguments = ["outcomes", str(tmp_path / "votes.csv"), "--method", "agreement"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("agreement (version ")
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["method"] == "agreement"
