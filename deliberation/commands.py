@@ -91,6 +91,14 @@ class CorrectUtterance(CommandBase):
     text: Annotated[str, line(2000)]
 
 
+class NameSpeaker(CommandBase):
+    """At a microphone of several: say by hand who of them said this; empty for unknown."""
+
+    type: Literal["utterance.name"] = "utterance.name"
+    utterance_id: Id
+    speaker: Annotated[str, StringConstraints(strip_whitespace=True, max_length=40)] = ""
+
+
 class PostChat(CommandBase):
     """Write to the room; what somebody writes who takes part in writing becomes an utterance of theirs."""
 
@@ -250,6 +258,7 @@ ParticipantCommand = (
     | TakeStance
     | StrikeUtterance
     | CorrectUtterance
+    | NameSpeaker
     | PostChat
     | StrikeChat
     | FileReport

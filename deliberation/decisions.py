@@ -25,6 +25,7 @@ from deliberation.commands import (
     CloseRoom,
     Command,
     CorrectUtterance,
+    NameSpeaker,
     DecideSafety,
     EndTurn,
     ExtendStage,
@@ -76,6 +77,7 @@ from deliberation.events import (
     SummaryMarked,
     TurnEnded,
     UtteranceFinal,
+    UtteranceNamed,
     UtteranceRevised,
     UtteranceStruck,
     VoteCast,
@@ -95,6 +97,7 @@ AFTERWARDS = (
     StrikeUtterance,
     WithdrawStatement,
     CorrectUtterance,
+    NameSpeaker,
     StrikeChat,
     WithdrawConsent,
     MarkSummary,
@@ -184,6 +187,12 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
             return [
                 UtteranceRevised(utterance_id=command.utterance_id, participant_id=me, text=command.text, by="speaker")
             ]
+        case NameSpeaker():
+            if state.members[me].mode != "on-site":
+                raise NotAllowed("not_a_group", "Only a microphone that several share has speakers to name.")
+            if _own_utterance(state, me, command.utterance_id):
+                raise Conflict("utterance_struck", "These words have been struck.")
+            return [UtteranceNamed(utterance_id=command.utterance_id, participant_id=me, speaker=command.speaker or None)]
         case PostChat() if state.members[me].writes:
             return [_written(state, me, command.text, now, new_id())]
         case PostChat():

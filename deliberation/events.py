@@ -276,6 +276,16 @@ class UtteranceRevised(PayloadBase):
     by: Literal["refine", "speaker"]
 
 
+class UtteranceNamed(PayloadBase):
+    """Who of several at one microphone said this, as their seat names them by hand; empty: unknown."""
+
+    subject_field = "utterance_id"
+    kind: Literal["utterance.named"] = "utterance.named"
+    utterance_id: str
+    participant_id: str
+    speaker: Text
+
+
 class UtteranceStruck(PayloadBase):
     """The speaker took an utterance back; its text is erased wherever it is kept."""
 
@@ -540,6 +550,7 @@ Payload = Annotated[
     | SpeechEnded
     | UtteranceFinal
     | UtteranceRevised
+    | UtteranceNamed
     | UtteranceStruck
     | ChatPosted
     | ChatStruck

@@ -83,7 +83,7 @@ FIELDS: Mapping[str, str] = {
     **dict.fromkeys(("text", "why", "output", "prompt", "title", "story", "context"), "text"),
     "attends": "texts",
     **dict.fromkeys(("language", "mode", "cohort", "simulated"), "background"),
-    **{name: name for name in ("name", "words", "sentences", "design", "segments")},
+    **{name: name for name in ("speaker", "name", "words", "sentences", "design", "segments")},
 }
 
 _NEVER_LEAVE = (
@@ -148,6 +148,8 @@ def masker_for(events: Iterable[Event], mode: Mode, names: Mapping[str, str | No
             seats[event.payload.participant_id] = event.payload.seat
             by = f"Participant {event.payload.seat}" if mode == "pseudonym" else MASKED
             pairs += [(event.payload.name, by)] if event.payload.name else []
+        elif event.payload.kind == "utterance.named" and event.payload.speaker:
+            pairs.append((event.payload.speaker, MASKED))
         elif event.payload.kind == "listener.changed" and event.payload.name:
             pairs.append((event.payload.name, "Facilitator"))
     pairs += [(name, MASKED) for person, name in (names or {}).items() if name and person not in seats]
@@ -317,6 +319,8 @@ class _Redactor:
                 )
             case "name":
                 return f"Participant {payload.seat}" if isinstance(payload, MemberJoined) else "Facilitator"
+            case "speaker":
+                return None
             case "segments":
                 return value if not strict and tuple(sorted(value.items())) in self._segments else None
             case "background":

@@ -61,6 +61,7 @@ from deliberation.events import (
     TurnStarted,
     TurnWarned,
     UtteranceFinal,
+    UtteranceNamed,
     UtteranceRevised,
     UtteranceStruck,
     VoteCast,
@@ -258,6 +259,9 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 utterances=_with(state.utterances, e.utterance_id, new),
                 translations=translations.without(state.translations, e.utterance_id),
             )
+        case UtteranceNamed() as e if e.utterance_id in state.utterances:
+            named = replace(state.utterances[e.utterance_id], speaker=e.speaker)
+            return replace(state, utterances=_with(state.utterances, e.utterance_id, named))
         case UtteranceStruck() as e if e.utterance_id in state.utterances:
             struck = replace(state.utterances[e.utterance_id], text="", words=(), struck=True)
             state = replace(

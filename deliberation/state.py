@@ -106,6 +106,7 @@ class Utterance:
     struck: bool = False
     hidden: bool = False
     written: bool = False
+    speaker: str | None = None  # who of several at one microphone, named by hand
 
     @property
     def usable(self) -> bool:

@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from deliberation.design import Design, Survey
-from deliberation.events import Event, InterventionMade, Payload, RoomOpened, StageReady, StageStarted, StatementAdded, StatementWithdrawn
+from deliberation.events import (
+    Event,
+    InterventionMade,
+    Payload,
+    RoomOpened,
+    StageReady,
+    StageStarted,
+    StatementAdded,
+    StatementWithdrawn,
+)
 from deliberation.outcomes.cohorts import is_vague
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.state import RoomState, Statement

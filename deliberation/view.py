@@ -141,6 +141,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 stage_id=u.stage_id,
                 revised=u.revised,
                 written=u.written,
+                speaker=u.speaker if named else None,
                 struck=u.struck,
                 hidden=u.hidden,
             )
@@ -308,6 +309,7 @@ _SAID = frozenset(
     (
         "utterance.final",
         "utterance.revised",
+        "utterance.named",
         "chat.posted",
         "intervention.made",
         "ai.called",

@@ -93,6 +93,7 @@ class UtteranceView(ViewBase):
     stage_id: str
     revised: str | None
     written: bool
+    speaker: str | None
     struck: bool
     hidden: bool
 

@@ -201,7 +201,7 @@ def test_every_field_of_every_event_is_classified() -> None:
 
 def test_every_personal_field_is_treated_as_words_or_as_a_person() -> None:
     personal = {FIELDS[name] for cls in PAYLOAD_TYPES.values() for name in cls.personal_fields()}
-    assert personal == {"text", "texts", "words", "sentences", "name", "segments"}
+    assert personal == {"text", "texts", "words", "sentences", "name", "speaker", "segments"}
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from deliberation.command import Actor
-from deliberation.commands import PostChat
+from deliberation.commands import NameSpeaker, PostChat
 from deliberation.decisions import MAX_CHAT_EACH, decide
 from deliberation.equity import spoken_seconds
-from deliberation.errors import TooMany
+from deliberation.errors import NotAllowed, TooMany
 from deliberation.events import UtteranceFinal
 from deliberation.privacy import redact
 from deliberation.room import fold_all
@@ -63,3 +63,18 @@ def test_under_the_chatham_house_rule_writing_does_not_tell_the_writer() -> None
     assert not any(u.written for u in released.utterances.values())
     assert {m.mode for m in released.members.values()} == {"online"}
     assert len({u.confidence for u in released.utterances.values()}) == 1
+
+
+def test_a_shared_microphone_names_its_speakers_by_hand_and_only_its_own() -> None:
+    log = Log(())
+    for person, mode in (("hall", "on-site"), ("ben", "online")):
+        log.join(person, mode=mode)
+    said = log.start().utter("hall", "Yolanda and I want a tram.")
+    log.do("hall", NameSpeaker(utterance_id=said, speaker="Yolanda"))
+    assert room_view(log.state, "participant", "ben").utterances[said].speaker == "Yolanda"
+    with pytest.raises(NotAllowed):
+        log.do("ben", NameSpeaker(utterance_id=log.utter("ben", "Me too."), speaker="Zed"))
+    for mode in ("pseudonym", "chatham-house"):
+        assert "Yolanda" not in " ".join(e.payload.model_dump_json() for e in redact(log.events, mode, key=b"k"))
+    log.do("hall", NameSpeaker(utterance_id=said))
+    assert log.state.utterances[said].speaker is None

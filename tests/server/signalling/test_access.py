@@ -45,7 +45,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "statement.add": {"text": "A claim."}, "statement.withdraw": {"statement_id": "x"}, "statement.vote": {"statement_id": "x", "value": 1}, "ballot.cast": {"stage_id": "x"},
     "group_statement.rank": {"stage_id": "x", "order": ["y"]}, "group_statement.critique": {"stage_id": "x"},
     "group_statement.stand": {"stage_id": "x", "value": 1},
-    "utterance.strike": {"utterance_id": "x"}, "utterance.correct": {"utterance_id": "x", "text": "t"},
+    "utterance.strike": {"utterance_id": "x"}, "utterance.correct": {"utterance_id": "x", "text": "t"}, "utterance.name": {"utterance_id": "x", "speaker": "s"},
     "chat.post": {"text": "Hi"}, "chat.strike": {"message_id": "x"}, "report.file": {"text": "A problem"}, "help.call": {},
     "intervention.answer": {"intervention_id": "x", "answer": "helpful"}, "safety.answer": {"case_id": "x", "verdict": "fine"},
     "summary.mark": {"summary_id": "x", "sentence": 0, "verdict": "right"}, "poll.answer": {"poll": "closing", "answers": {}},

@@ -24,6 +24,7 @@ export type EventPayload =
   | SpeechEnded
   | UtteranceFinal
   | UtteranceRevised
+  | UtteranceNamed
   | UtteranceStruck
   | ChatPosted
   | ChatStruck
@@ -98,6 +99,7 @@ export type ParticipantCommand =
   | TakeStance
   | StrikeUtterance
   | CorrectUtterance
+  | NameSpeaker
   | PostChat
   | StrikeChat
   | FileReport
@@ -643,6 +645,7 @@ export interface Do {
     | TakeStance
     | StrikeUtterance
     | CorrectUtterance
+    | NameSpeaker
     | PostChat
     | StrikeChat
     | FileReport
@@ -775,6 +778,14 @@ export interface StrikeUtterance {
 export interface CorrectUtterance {
   text: string;
   type: 'utterance.correct';
+  utterance_id: string;
+}
+/**
+ * At a microphone of several: say by hand who of them said this; empty for unknown.
+ */
+export interface NameSpeaker {
+  speaker?: string;
+  type: 'utterance.name';
   utterance_id: string;
 }
 /**
@@ -1251,6 +1262,15 @@ export interface UtteranceRevised {
   text: string | null;
   utterance_id: string;
   words: Word[] | null;
+}
+/**
+ * Who of several at one microphone said this, as their seat names them by hand; empty: unknown.
+ */
+export interface UtteranceNamed {
+  kind: 'utterance.named';
+  participant_id: string;
+  speaker: string | null;
+  utterance_id: string;
 }
 /**
  * The speaker took an utterance back; its text is erased wherever it is kept.
@@ -2142,6 +2162,7 @@ export interface UtteranceView {
   language: string;
   participant_id: string;
   revised: string | null;
+  speaker: string | null;
   stage_id: string;
   started_at: number;
   struck: boolean;

@@ -2,7 +2,7 @@
  * What is said, by speaker, as it is recognised: final words as they are stored, then what is being said now, its uncertain end greyed.
  * One's own words can be struck or corrected here.
  */
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../i18n';
 import type { RoomView, UtteranceView } from '../protocol/types';
 import { clock } from '../ui/controls';
@@ -72,13 +72,32 @@ function Line({ session, view, u, follows }: { session: Session; view: RoomView;
   const own = u.participant_id === session.me.value;
   return (
     <div class={`caption seat-${(((who?.seat ?? 1) - 1) % 8) + 1}${own ? ' own' : ''}${follows ? ' follows' : ''}`} data-testid="caption" data-participant={u.participant_id} data-utterance={u.utterance_id}>
-      <span class="speaker">
-        {who?.name}
-        {u.written && <span class="written"> {t('words.written')}</span>}
-      </span>
+      <span class="speaker">{who?.name}</span>
       <Words u={u} view={view} />
       {own && !u.struck && !u.hidden && <OwnWords session={session} u={u} />}
+      {who?.mode === 'on-site' && !u.struck && <Speaker session={session} u={u} own={own} />}
     </div>
+  );
+}
+
+/** Who of several at one microphone said this: named by hand at that microphone, else unknown. */
+function Speaker({ session, u, own }: { session: Session; u: UtteranceView; own: boolean }) {
+  const [name, setName] = useState(u.speaker ?? '');
+  useEffect(() => setName(u.speaker ?? ''), [u.speaker]);
+  if (!own) return <span class="who muted">{u.speaker ?? t('speaker.unknown')}</span>;
+  return (
+    <input
+      class="who"
+      type="text"
+      maxLength={40}
+      dir="auto"
+      value={name}
+      placeholder={t('speaker.unknown')}
+      aria-label={t('speaker.name')}
+      data-testid="speaker-name"
+      onInput={(event) => setName(event.currentTarget.value)}
+      onChange={() => name.trim() !== (u.speaker ?? '') && void session.do({ type: 'utterance.name', utterance_id: u.utterance_id, speaker: name.trim() })}
+    />
   );
 }
 
@@ -90,6 +109,7 @@ export function Words({ u, view }: { u: UtteranceView; view?: RoomView }) {
   return (
     <p class={u.confidence < 0.5 ? 'words unsure' : 'words'} dir="auto" lang={u.language}>
       {u.text}
+      {u.written && <span class="mark-note"> {t('words.written')}</span>}
       {u.revised === 'speaker' && <span class="mark-note"> {t('words.corrected')}</span>}
       {u.hidden && <span class="mark-note"> {t('words.hidden')}</span>}
     </p>

@@ -85,7 +85,7 @@ function Tile({ session, view, member }: { session: Viewer; view: RoomView; memb
       {member.presence === 'away' && <span class="tile-note">{t('tile.away')}</span>}
       {member.presence !== 'away' && trouble && <span class="tile-note">{t('tile.trouble')}</span>}
       <figcaption>
-        {writes ? <Icon name="pen" /> : !microphone && <Icon name="mic-off" />}
+        {writes ? <span class="writes"><Icon name="pen" /></span> : !microphone && <Icon name="mic-off" />}
         <span class="tile-name">
           {member.name}
           {own ? ` ${t('you')}` : ''}
