@@ -71,7 +71,7 @@ def _fail(message: str, hint: str = "") -> int:
 def _settings(arguments: argparse.Namespace) -> Settings:
     from pydantic import ValidationError
 
-    given = {name: getattr(arguments, name, None) for name in ("host", "port", "data_dir", "tls", "nodes")}
+    given = {name: getattr(arguments, name, None) for name in ("host", "port", "data_dir", "tls", "nodes", "redis_url")}
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -112,12 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         "parley serve --nodes 4",
     )
 
-    add(
+    worker = add(
         "worker",
         _worker,
         "run a speech recogniser that takes work from Redis",
-        "PARLEY_REDIS_URL=redis://host parley worker",
+        "parley worker --redis redis://host",
     )
+    worker.add_argument("--redis", dest="redis_url", metavar="URL", help="the server's Redis (default: PARLEY_REDIS_URL)")
 
     demo = add("demo", _demo, "watch a whole deliberation of simulated speakers in about three minutes", "parley demo")
     demo.add_argument("--design", type=Path, default=Path("examples/demo.yaml"), help="the design to deliberate on")
@@ -243,7 +244,7 @@ def _worker(arguments: argparse.Namespace, settings: Settings) -> int:
     from server.worker import run_worker
 
     if settings.redis_url is None:
-        raise InvalidInput("no_redis", "A worker takes its work from Redis.", "Set PARLEY_REDIS_URL to the server's.")
+        raise InvalidInput("no_redis", "A worker takes its work from Redis.", "Give --redis, or set PARLEY_REDIS_URL, to the server's.")
     redis_url = settings.redis_url
 
     async def work(stop: asyncio.Event) -> None:

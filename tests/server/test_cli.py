@@ -219,6 +219,17 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, capsys: py
     assert "data" in refused(capsys, "serve", "--port", "0")
 
 
+def test_a_worker_takes_its_redis_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def run_worker(url: str, *_: object) -> None:
+        asked.append(url)
+
+    monkeypatch.setattr("server.worker.run_worker", run_worker)
+    assert cli.main(["worker", "--redis", "redis://elsewhere:6379"]) == 0
+    assert asked == ["redis://elsewhere:6379"]
+
+
 def test_a_worker_needs_redis(capsys: pytest.CaptureFixture[str]) -> None:
     assert "PARLEY_REDIS_URL" in refused(capsys, "worker")
 
