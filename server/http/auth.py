@@ -50,8 +50,8 @@ class Link:
 
     @property
     def seat_role(self) -> Role:
-        """The role in a room. Raises `NotAllowed` for an invitation, which has no seat yet."""
-        if self.role == "invitation":
+        """The role in a room. Raises `NotAllowed` for an invitation, or a preview of one, which has no seat yet."""
+        if self.role == "invitation" or self.role == "preview":
             raise NotAllowed("join_first", "This is an invitation; join first.", "Open the invitation's page.")
         return self.role
 

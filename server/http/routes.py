@@ -94,7 +94,7 @@ ROUTES: tuple[Public | Guarded, ...] = (
         "GET",
         "/api/deliberations/{id}/calendar.ics",
         "calendar",
-        _roles("invitation", "participant", "facilitator", "researcher"),
+        _roles("invitation", "preview", "participant", "facilitator", "researcher"),
         "deliberation",
         api.calendar,
     ),

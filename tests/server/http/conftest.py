@@ -108,6 +108,7 @@ def filled_database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dic
         auth = await Auth.open(store, settings_for(folder), lambda: START)
         tokens = {
             "invitation": await auth.issue("invitation", "trial"),
+            "preview": await auth.issue("preview", "trial"),
             "participant": await auth.issue("participant", "trial", "p1"),
             "other participant": await auth.issue("participant", "trial", "p2"),
             "facilitator": await auth.issue("facilitator", "trial"),

@@ -16,6 +16,7 @@ from tests.server.storage.logs import design
 ROLES = (
     None,
     "invitation",
+    "preview",
     "participant",
     "other participant",
     "facilitator",
@@ -24,7 +25,7 @@ ROLES = (
     "researcher elsewhere",
     "admin",
 )
-MEMBERS = {"invitation", "participant", "other participant", "facilitator", "researcher", "admin"}
+MEMBERS = {"invitation", "preview", "participant", "other participant", "facilitator", "researcher", "admin"}
 REVIEWERS = {"researcher", "admin"}
 JSON = {"Content-Type": "application/json"}
 
@@ -45,7 +46,7 @@ CALLS: dict[str, tuple[str, Any, set[str]]] = {
     "join": (
         "/api/deliberations/trial/participants",
         {"name": "Ada", "consent": {"take_part": True}, "consent_version": "1"},
-        {"invitation"},
+        {"invitation", "preview"},
     ),
     "me": ("/api/participants/me", None, {"participant", "other participant"}),
     "my-credit": ("/api/participants/me/credit", None, {"participant", "other participant"}),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from deliberation.errors import NotAllowed
+from server.http.auth import Link
 from server.http.calendars import LINE_BYTES, calendar_file
+from server.storage.records import LinkRole
 from tests.server.http.conftest import START, Site
 from tests.server.storage.logs import design
 
@@ -109,3 +114,9 @@ async def test_the_check_gives_back_what_was_written(site: Site) -> None:
     text = "title: A town\nquestion: What now?\nstages:\n  - {id: talk, title: Talk}\n"
     made = await site.call("POST", "/api/designs/check", "admin", data=text)
     assert (await made.json())["given"] == {"title": "A town", "question": "What now?", "stages": [{"id": "talk", "title": "Talk"}]}
+
+
+@pytest.mark.parametrize("role", ["invitation", "preview"])
+def test_a_link_to_join_by_has_no_seat_of_its_own(role: LinkRole) -> None:
+    with pytest.raises(NotAllowed):
+        _ = Link("l1", role, "trial").seat_role

@@ -133,7 +133,7 @@ function Order({ ballot, draft, onChange }: PaperProps) {
         {order.length === 0 && <li class="ballot-empty muted">{t('ballot.unranked.all')}</li>}
         {order.map((id, index) => (
           <li key={id} class={dragged === id ? 'ballot-option dragged' : 'ballot-option'} data-option={id} {...drag(id)} {...drop(index)}>
-            <b class="place">{number(index + 1)}</b>
+            <b class="ballot-place">{number(index + 1)}</b>
             <span dir="auto">{words(id)}</span>
             <span class="ballot-moves">
               <Move label={t('ballot.up')} of={words(id)} sign="↑" disabled={index === 0} onClick={() => place(id, index - 1)} />
@@ -206,7 +206,7 @@ export function BallotResult({ ballot }: { ballot: BallotView }) {
       <ol class="ballot-order">
         {result.standings.map((one) => (
           <li key={one.id} value={one.place} class={one.won ? 'ballot-option won' : 'ballot-option'} data-option={one.id} data-score={one.score}>
-            <b class="place">{number(one.place)}</b>
+            <b class="ballot-place">{number(one.place)}</b>
             <span dir="auto">{words.get(one.id)}</span>
             <span class="ballot-score">
               {one.won && (
