@@ -21,10 +21,14 @@ export default function OutcomePage({ id }: { id: string }) {
   const [problem, setProblem] = useState<string | null>(null);
   const screen = useScreen(t('outcomes.title'));
   const base = `/api/deliberations/${encodeURIComponent(id)}`;
-  useEffect(() => {
+  const load = () => {
+    setProblem(null);
     getJson<Outcomes>(`${base}/outcomes`, token)
       .then(setOutcomes)
       .catch((error: unknown) => setProblem(sentence(error)));
+  };
+  useEffect(() => {
+    load();
     // On paper nothing can be unfolded.
     const unfold = () => document.querySelectorAll('details').forEach((one) => (one.open = true));
     addEventListener('beforeprint', unfold);
@@ -47,7 +51,14 @@ export default function OutcomePage({ id }: { id: string }) {
             {outcomes.question}
           </p>
         )}
-        {problem && <p class="problem">{problem}</p>}
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}{' '}
+            <button type="button" class="link" onClick={load}>
+              {t('retry')}
+            </button>
+          </p>
+        )}
         {!problem && !outcomes && <p class="muted">{t('loading')}</p>}
         {found && <Facts outcomes={found.outcomes} />}
         {found?.outcomes.results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
