@@ -20,7 +20,7 @@ _ALIKE = str.maketrans(
 )
 _ROLES = (
     *("facilitator", "moderator", "host facilitator"),
-    *("facilitador", "facilitadora", "moderador", "moderadora", "persona que facilita"),
+    *("facilitador", "facilitadora", "moderador", "moderadora", "persona que facilita", "ia que facilita"),
     *("ميسر", "الميسر", "ميسرة", "الميسرة", "مشرف", "المشرف"),
 )
 _KINDS = ("", "ai", "a", "the", "human", "parley", "ia", "de ia", "el", "la", "una", "humano", "humana", "بالذكاء الاصطناعي", "بشري", "البشري")
