@@ -24,9 +24,7 @@ from deliberation.errors import InvalidInput, NotFound, Unavailable
 from deliberation.events import (
     AI,
     SYSTEM,
-    ConsentGiven,
     Event,
-    MemberJoined,
     Payload,
     RoomOpened,
     SpeechEnded,
@@ -43,6 +41,7 @@ from server.app import language_model, worker_environment
 from server.clock import now
 from server.ids import new_id
 from server.parts import database_url, transcription_settings
+from server.rooms.seating import arrival
 from server.settings import Settings
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
@@ -225,7 +224,7 @@ async def meeting_log(
     opened = RoomOpened(
         deliberation_id=design.id, room_id=room_id, number=number, design=design.model_dump(mode="json")
     )
-    log.add(began, [opened, *(p for seat, person in enumerate(people, 1) for p in _arrival(person, seat))])
+    log.add(began, [opened, *(p for seat, person in enumerate(people, 1) for p in arrival(person, seat, design))])
     utterances = [_shifted(one, began) for one in imported.utterances]
     ends = [began + end for end in shared_out(design.agenda, imported)]
     spoken = _speech(utterances)
@@ -269,25 +268,6 @@ def _talks(stages: Sequence[Stage]) -> list[int]:
 
 def _last_talk(stages: Sequence[Stage]) -> int:
     return _talks(stages)[-1]
-
-
-def _arrival(person: ParticipantRecord, seat: int) -> list[Payload]:
-    return [
-        MemberJoined(
-            participant_id=person.participant_id,
-            seat=seat,
-            name=person.name,
-            language=person.language,
-            mode=person.mode,
-            cohort=person.cohort,
-        ),
-        ConsentGiven(
-            participant_id=person.participant_id,
-            items=dict(person.consent),
-            version=person.consent_version,
-            language=person.language,
-        ),
-    ]
 
 
 def _speech(utterances: Sequence[Utterance]) -> list[_Spoken]:

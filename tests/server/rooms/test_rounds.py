@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,11 @@ class World:
         return next(r.room for r in self.registry.rooms if r.room.room_id == room_id)
 
 
-@pytest_asyncio.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await Store.open(f"sqlite:///{tmp_path}/t.db")
-    await store.create_deliberation(design(), now())
+@asynccontextmanager
+async def serving(folder: Path, plan: Design) -> AsyncIterator[World]:
+    """One node that serves one deliberation, without media and practice partners."""
+    store = await Store.open(f"sqlite:///{folder}/t.db")
+    await store.create_deliberation(plan, now())
 
     async def no_partner(participant_id: str, deliberation_id: str) -> None: ...
 
@@ -136,6 +138,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     registry.stop()
     await asyncio.wait_for(task, 10)
     await store.close()
+
+
+@pytest_asyncio.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with serving(tmp_path, design()) as world:
+        yield world
 
 
 async def finish(world: World, state: RoomState) -> None:
