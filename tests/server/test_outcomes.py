@@ -169,7 +169,7 @@ async def test_the_card_compares_with_targets_and_hides_small_segments(store: St
     assert "By lot from the register." in text and "aimed for" in text and "opinion-groups" in text
     run = run_report(found)
     assert (run.accepted, run.joined, run.finished, run.no_shows, run.rooms_finished) == (20, 20, 20, 0, 4)
-    assert "| Joined | 20 |" in run_as_markdown(run)
+    assert "| Took a seat | 20 |" in run_as_markdown(run)
 
 
 def ballot_design(options: list[str], **more: Any) -> Design:
