@@ -6,6 +6,7 @@ Called by: `transcription.worker` and `transcription.importing`, in a thread.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from transcription.guards import Verdict, judge
 from transcription.work import WorkItem, WorkResult
 
 _LEAST_SECONDS = 0.1
+_MOST_SECONDS_WITHOUT_A_WORD = 4.0
+"""Pieces hold speech, with half a second of silence at most: where no word begins for so long, some were passed over."""
 
 
 def recognise(
@@ -31,17 +34,27 @@ def recognise(
     )
     verdicts = {index: _judge(answer) for index, answer in heard.items()}
     again = [
-        index for index, verdict in verdicts.items() if verdict is Verdict.RETRY and items[index].kind != "partial"
+        index
+        for index, verdict in verdicts.items()
+        if items[index].kind != "partial"
+        and (verdict is Verdict.RETRY or (verdict is Verdict.ACCEPT and skips(heard[index], readings[index].seconds)))
     ]
     if again:
         retried = engine.read([replace(readings[index], full_window=True, hotwords="", context="") for index in again])
         for index, answer in zip(again, retried, strict=True):
-            heard[index], verdicts[index] = answer, _judge(answer)
+            if verdicts[index] is Verdict.RETRY or len(answer.text) > len(heard[index].text):
+                heard[index], verdicts[index] = answer, _judge(answer)
     seconds = (time.perf_counter() - started) / max(len(items), 1)
     return [
         _result(item, heard.get(index), verdicts.get(index, Verdict.SILENCE), seconds, engine.name, worker)
         for index, item in enumerate(items)
     ]
+
+
+def skips(heard: Heard, seconds: float) -> bool:
+    """Whether speech was passed over: Whisper does so now and then, most often after a prompt."""
+    begins = [0.0, *(word.start for word in heard.words), max(seconds, heard.words[-1].end if heard.words else 0.0)]
+    return any(after - before > _MOST_SECONDS_WITHOUT_A_WORD for before, after in itertools.pairwise(begins))
 
 
 def _reading(item: WorkItem, beam_size: int) -> Reading:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.transcription.fakes import Clock, MemoryWork, TableEngine, work_item
+from transcription.engine import Heard, Reading
 from transcription.recognise import recognise
 from transcription.scheduler import effort, plan
 from transcription.settings import TranscriptionSettings
@@ -154,6 +155,22 @@ def test_a_doubtful_reading_is_read_again_with_the_full_window_and_then_believed
     assert len(engine.reads) == 2
     again = engine.reads[1][0]
     assert again.full_window and not again.hotwords and not again.context
+
+
+def test_a_reading_that_passed_speech_over_is_read_again_and_the_longer_one_kept() -> None:
+    whole = " ".join(f"word{index}" for index in range(12))
+
+    class Skipping(TableEngine):
+        def _hear(self, reading: Reading) -> Heard:
+            self.table = {120: whole if reading.full_window else "A good"}
+            return super()._hear(reading)
+
+    engine = Skipping()
+    (result,) = recognise(engine, [work_item("a", "refine", 12.0, hotwords="Anna")], [5])
+    assert result.text == whole and len(engine.reads) == 2
+    again = TableEngine(table={120: "A good"})
+    (result,) = recognise(again, [work_item("a", "refine", 12.0)], [5])
+    assert result.text == "A good" and len(again.reads) == 2
 
 
 def test_a_partial_is_never_read_twice() -> None:
