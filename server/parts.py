@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.media.model import MediaConfig
+from server.media.model import MediaConfig, TurnServer
 from server.settings import Settings
 from transcription.settings import TranscriptionSettings
 
@@ -23,9 +23,13 @@ def transcription_settings(settings: Settings) -> TranscriptionSettings:
 
 def media_config(settings: Settings) -> MediaConfig:
     """Return the media plane's settings."""
+    stun, turn = settings.media_stun, settings.media_turn_url
+    host, _, port = (stun or "").partition(":")
     return MediaConfig(
         udp_ports=(settings.udp_port_min, settings.udp_port_max),
         public_addresses=(settings.public_address,) if settings.public_address else (),
+        stun_server=(host, int(port)) if stun else None,
+        turn_server=TurnServer(turn, settings.media_turn_username, settings.media_turn_password.get_secret_value()) if turn else None,
     )
 
 

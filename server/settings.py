@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     turn_urls: Annotated[tuple[str, ...], NoDecode] = ()
     turn_secret: SecretStr | None = None  # shared with coturn (use-auth-secret)
     turn_ttl_seconds: int = Field(3600, ge=60)
+    media_stun: str | None = Field(None, pattern=r"^[^:\s]+:\d{1,5}$")  # host:port this server asks for its own public address
+    media_turn_url: str | None = Field(None, pattern=r"^turns?:")  # a relay that this server itself is reached by
+    media_turn_username: str = ""
+    media_turn_password: SecretStr = SecretStr("")
 
     # speech
     speech_model: str = "base"  # base, tiny.en, a CTranslate2 folder or a hub name
