@@ -169,7 +169,7 @@ class _Gathering:
                 self._judge(one.person, world, one.judgement)
                 who = self._judgements[-1].participant
                 expert = self._from.get(one.person, ("", ""))[1] in experts
-                self._people[who] = replace(self._people[who], expert=world == "cases" and expert or self._people[who].expert)
+                self._people[who] = replace(self._people[who], expert=(world == "cases" and expert) or self._people[who].expert)
 
     def _all_items(self) -> list[Item]:
         """Return the items, answers with their themes, and last the outcome of all rooms."""
