@@ -148,18 +148,18 @@ async def test_cases_from_the_organisers_page_to_precedents_of_a_new_case(server
     page = someone.page
 
     def changes(design: dict[str, Any]) -> None:
-        design["groups"] = {"min_size": 5, "target_size": 5, "max_size": 6, "wait_seconds": 5}
+        design["groups"] = {"min_size": 3, "target_size": 6, "max_size": 6, "wait_seconds": 4}
         design["stages"] = [{**design["stages"][0], "minutes": 1}, {**design["stages"][2], "minutes": 0.1}]
 
     links = await organised(server, page, "cases", changes)
     deliberation = re.search(r"/d/([^/]+)/", links["join"])
     assert deliberation
     experts_link = await invitation(server, deliberation[1], "experts")
+    await someone.consent(links["join"])
+    await someone.enter()
     lay, experts = crowd(range(5)), crowd(range(10, 15))
     taking_part = [asyncio.create_task(one.take_part(JoinLink.parse(links["join"]), 1)) for one in lay]
     taking_part += [asyncio.create_task(one.take_part(JoinLink.parse(experts_link), 1)) for one in experts]
-    await someone.consent(links["join"])
-    await someone.enter()
     await someone.in_room()
     for template, value in (("refuse", 2), ("do", 1), ("advise", 5)):
         for case in ("heater", "heater-old", "gems"):

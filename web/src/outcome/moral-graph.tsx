@@ -43,7 +43,7 @@ export function layout(values: ReadonlyArray<{ value: string }>, edges: Readonly
   for (const { value } of values) (rows[layer.get(value) ?? 0] ??= []).push(value);
   const width = Math.max(60, ...rows.map((row) => row.length * 16));
   const places = new Map<string, [number, number]>();
-  rows.forEach((row, depth) => row.forEach((value, index) => places.set(value, [((index + 1) * width) / (row.length + 1) + (depth % 2 ? 2.5 : -2.5), 10 + depth * 18])));
+  rows.forEach((row, depth) => row.forEach((value, index) => places.set(value, [((index + 1) * width) / (row.length + 1) + (depth % 2 ? 9 : -9), 10 + depth * 18])));
   return { places, width, height: Math.max(1, rows.length) * 18 + 2 };
 }
 
