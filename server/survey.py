@@ -77,10 +77,9 @@ class Surveys:
         """Carry out what somebody who answers asks for. Raises the `ParleyError` that refuses it."""
         room_id = await self._room_of(participant_id)
         actor = Actor(participant_id, "participant")
-        async with self._busy.setdefault(room_id, asyncio.Lock()):
-            state = await self._append(room_id, participant_id, lambda s: decide(s, actor, command, now(), new_id))
-            if isinstance(command, PostChat) and survey.wants_follow_up(state, participant_id):
-                state = await self._append(room_id, AI, lambda s: _follow_up(s, participant_id))
+        state = await self._append(room_id, participant_id, lambda s: decide(s, actor, command, now(), new_id))
+        if isinstance(command, PostChat) and survey.wants_follow_up(state, participant_id):
+            state = await self._append(room_id, AI, lambda s: _follow_up(s, participant_id))
         return page(state, participant_id)
 
     async def page(self, participant_id: str) -> SurveyPage:
@@ -142,6 +141,10 @@ class Surveys:
         return state
 
     async def _append(self, room_id: str, actor: str, make: Callable[[RoomState], list[Payload]]) -> RoomState:
+        async with self._busy.setdefault(room_id, asyncio.Lock()):  # of this node's one at a time; other nodes' are what is tried again for
+            return await self._try(room_id, actor, make)
+
+    async def _try(self, room_id: str, actor: str, make: Callable[[RoomState], list[Payload]]) -> RoomState:
         for _ in range(TRIES):
             state = await self._state(room_id)
             payloads = make(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -152,3 +153,8 @@ async def test_a_survey_ends_with_its_deliberation_and_a_new_one_begins_with_it(
     await open_survey.call("POST", "/api/deliberations/trial/open", "admin", json={})
     await arrive(open_survey, "Bo")
     assert len([room for room in await open_survey.store.rooms("trial") if room.survey]) == 2
+
+
+async def test_many_answer_at_once(open_survey: Site) -> None:
+    await asyncio.gather(*(answer(open_survey, f"P{n}") for n in range(15)))
+    assert len(fold_all(await survey_log(open_survey)).ready) == 15
