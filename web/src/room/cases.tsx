@@ -1,4 +1,5 @@
 /** Cases to judge: each response to each case from 1 (never) to 5 (always). What others think is not shown, so that judgements stay one's own. */
+import { useState } from 'preact/hooks';
 import { t } from '../i18n';
 import type { CasesView, RoomView } from '../protocol/types';
 import type { Session } from './session';
@@ -23,6 +24,14 @@ export function Cases({ session, view }: { session: Session; view: RoomView }) {
 }
 
 function Judge({ session, view, stage }: { session: Session; view: RoomView; stage: CasesView }) {
+  // What was picked here: a click shows at once, before the server's answer, and goes back where that is a refusal.
+  const [picked, setPicked] = useState<Readonly<Record<string, number | undefined>>>({});
+  const rate = async (case_: string, template: string, value: (typeof SCALE)[number]) => {
+    const key = `${case_} ${template}`;
+    setPicked((before) => ({ ...before, [key]: value }));
+    const taken = await session.do({ type: 'case.rate', stage_id: stage.stage_id, case: case_, template, value });
+    if (!taken) setPicked((before) => (before[key] === value ? { ...before, [key]: undefined } : before));
+  };
   const left = casesWaiting(stage);
   const all = Object.values(view.members).filter((one) => one.presence !== 'left').length;
   return (
@@ -59,8 +68,8 @@ function Judge({ session, view, stage }: { session: Session; view: RoomView; sta
                         type="radio"
                         name={`rate-${stage.stage_id}-${one.id}-${template.id}`}
                         value={value}
-                        checked={stage.mine[one.id]?.[template.id] === value}
-                        onChange={() => void session.do({ type: 'case.rate', stage_id: stage.stage_id, case: one.id, template: template.id, value })}
+                        checked={(picked[`${one.id} ${template.id}`] ?? stage.mine[one.id]?.[template.id]) === value}
+                        onChange={() => void rate(one.id, template.id, value)}
                       />
                       <span>{value}</span>
                       <span class="visually-hidden">{value === 1 ? t('cases.never') : value === 5 ? t('cases.always') : t('poll.of', { n: value, scale: 5 })}</span>
