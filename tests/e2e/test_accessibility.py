@@ -30,6 +30,7 @@ FOCUSABLE = "a[href], button:not([disabled]), input:not([disabled]), select:not(
 
 async def check(page: Page, what: str, shots: Path, problems: list[str]) -> None:
     """Run axe on a screen in every look, keep its picture, and see that nothing is wider than the window."""
+    await expect(page.get_by_text("One moment…")).to_have_count(0)
     for look, size, scheme in LOOKS:
         await page.set_viewport_size(size)  # type: ignore[arg-type]
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

@@ -111,8 +111,10 @@ class FakeParley:
             max_size=4,
             segments={"district": ("north", "south")},
             practice=False,
+            survey=False,
             opens_at=None,
             open=True,
+            preview=False,
         )
         return web.json_response(text=info.model_dump_json())
 
