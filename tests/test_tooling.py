@@ -272,7 +272,8 @@ def installed(tmp_path: Path) -> Path:
     """A project folder in which everything was installed and built, as its Makefile sees it."""
     folder = tmp_path / "parley"
     names = ["Makefile", "pyproject.toml", "requirements.lock", "requirements-dev.lock", "web/package.json",
-             "web/package-lock.json", "web/src/main.tsx", "tests/deliberation/test_x.py", "tests/e2e/test_x.py", "tests/test_y.py"]
+             "web/package-lock.json", "web/src/main.tsx", "server/media/_packets.c",
+             "tests/deliberation/test_x.py", "tests/e2e/test_x.py", "tests/test_y.py"]
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
@@ -299,6 +300,7 @@ def test_a_second_start_installs_and_builds_nothing(installed: Path) -> None:
     ("changed", "steps"),
     [
         ("requirements.lock", ["run"]),
+        ("server/media/_packets.c", ["run"]),
         ("pyproject.toml", ["run"]),
         ("web/src/main.tsx", ["npm run build"]),
         ("web/package-lock.json", ["npm ci --no-audit --no-fund", "npm run build"]),
