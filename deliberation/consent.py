@@ -36,7 +36,7 @@ from deliberation.events import (
     UtteranceFinal,
     UtteranceStruck,
 )
-from deliberation.group_statement import CandidateProposed
+from deliberation.group_statement import CandidateCritiqued, CandidateProposed
 from deliberation.names import Masker
 from deliberation.privacy import mask_payload
 from deliberation.translations import TextTranslated
@@ -132,7 +132,8 @@ def erase(events: Iterable[Event], erasure: Erasure) -> dict[int, Payload]:
 def _made_of(events: Sequence[Event], changed: Mapping[int, Payload | None]) -> tuple[dict[int, Payload | None], list[str]]:
     """Return what rests on words that are gone, without its text, and those texts.
 
-    A statement that the AI drafted goes when all that it rests on has gone; a sentence of a summary, when anything that it cites has.
+    A statement that the AI drafted goes when all that it rests on has gone; a sentence of a summary or of a group's text, when anything that
+    it cites has.
     """
     gone: set[str] = set()
     made: dict[int, Payload | None] = {}
@@ -140,14 +141,14 @@ def _made_of(events: Sequence[Event], changed: Mapping[int, Payload | None]) -> 
     for event in events:
         payload = event.payload
         erased_here = event.seq in changed
-        if isinstance(payload, UtteranceFinal | StatementAdded) and (erased_here or payload.text is None):
+        if isinstance(payload, UtteranceFinal | StatementAdded | CandidateCritiqued) and (erased_here or payload.text is None):
             gone.add(payload.subject or "")
         elif isinstance(payload, StatementAdded) and payload.origin == "ai" and payload.supports and gone.issuperset(payload.supports):
             made[event.seq] = _blank(payload)
             texts.append(payload.text or "")
             gone.add(payload.statement_id)
-        elif isinstance(payload, SummaryProposed) and payload.sentences is not None:
-            cites = [bool(s.text) and not gone.isdisjoint((*s.utterances, *s.statements)) for s in payload.sentences]
+        elif isinstance(payload, SummaryProposed | CandidateProposed) and payload.sentences is not None:
+            cites = [bool(s.text) and not gone.isdisjoint((*s.utterances, *s.statements, *s.critiques)) for s in payload.sentences]
             if any(cites):
                 texts += [s.text for s, hit in zip(payload.sentences, cites, strict=True) if hit]
                 kept = tuple(s.model_copy(update={"text": ""}) if hit else s for s, hit in zip(payload.sentences, cites, strict=True))

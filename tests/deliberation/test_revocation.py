@@ -13,6 +13,7 @@ from deliberation.events import (
     SummaryProposed,
     UtteranceStruck,
 )
+from deliberation.group_statement import CandidateCritiqued, CandidateProposed
 from deliberation.room import fold_all
 from deliberation.state import RoomState
 from tests.deliberation.rooms import Log
@@ -86,3 +87,21 @@ def test_erasing_twice_is_erasing_once() -> None:
     log, mine, _ = room()
     once = erased(log.events, [Erasure("subject", mine)])
     assert erased(once, [Erasure("subject", mine)]) == once
+
+
+def test_a_groups_text_loses_the_sentences_made_of_struck_words_and_of_a_withdrawn_critique() -> None:
+    log, mine, theirs = room()
+    log.add(
+        CandidateCritiqued(critique_id="c1", stage_id="ours", participant_id="ann", text="Name the ferries as well."),
+        CandidateProposed(
+            candidate_id="x", stage_id="ours", round=2, method="model", sentences=(
+                Sentence(text="Dock staff should get home safely.", utterances=(mine,)),
+                Sentence(text="Boats belong to it too.", critiques=("c1",)),
+                Sentence(text="A nurse spoke of missed buses.", utterances=(theirs,)),
+            ),
+        ),
+    )  # fmt: skip
+    _, text = after(log, Erasure("subject", mine))
+    assert "Dock staff should" not in text and "Boats belong" in text and "missed buses" in text
+    _, text = after(log, Erasure("words", "ann"))
+    assert "Dock staff should" not in text and "Boats belong" not in text and "missed buses" in text
