@@ -40,6 +40,7 @@ from deliberation.group_statement import CandidateCritiqued, CandidateProposed
 from deliberation.names import Masker
 from deliberation.privacy import mask_payload
 from deliberation.translations import TextTranslated
+from deliberation.values import CardAdded, CardWithdrawn
 
 ITEMS = ("take_part", "record", "quote")
 REQUIRED = ("take_part",)
@@ -82,6 +83,8 @@ def erasures_of(payload: Payload, on_withdraw: Literal["erase", "pseudonymise"])
             return (Erasure("subject", payload.message_id),)
         case StatementWithdrawn() if payload.by != "facilitator":
             return (Erasure("subject", payload.statement_id),)
+        case CardWithdrawn() if payload.by == "author":
+            return (Erasure("subject", payload.card_id),)
         case ConsentWithdrawn() if "take_part" in payload.items:
             what: Literal["words", "name"] = "words" if on_withdraw == "erase" else "name"
             return (Erasure(what, payload.participant_id), Erasure("audio", payload.participant_id))
@@ -182,6 +185,8 @@ def _blank(payload: Payload) -> Payload | None:
 def _texts(payload: Payload) -> list[str]:
     if isinstance(payload, MemberJoined):
         return []
+    if isinstance(payload, CardAdded):
+        return [text for text in (payload.title, payload.story, *(payload.attends or ())) if text]
     return [text for text in (getattr(payload, "text", None),) if text]
 
 

@@ -54,7 +54,7 @@ from deliberation.group_statement import CandidatesRanked, StanceTaken
 from deliberation.names import Masker, Span, replace_spans
 from deliberation.room import fold_all
 from deliberation.state import RoomState
-from deliberation.values import WiserAnswered
+from deliberation.values import CardWithdrawn, WiserAnswered
 
 Mode = Literal["named", "pseudonym", "chatham-house"]
 
@@ -426,6 +426,7 @@ def _without_hidden(events: Sequence[Event]) -> Sequence[Event]:
     state = fold_all(_renumbered(events))
     hidden = [u.utterance_id for u in state.utterances.values() if u.hidden]
     hidden += [c.message_id for c in state.chat.values() if c.hidden]
+    hidden += [e.payload.card_id for e in events if isinstance(e.payload, CardWithdrawn)]
     for subject in hidden:
         events = list(erase(events, subject=subject))
     return events

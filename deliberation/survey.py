@@ -14,6 +14,7 @@ from deliberation.design import Design, Survey
 from deliberation.events import (
     Event,
     InterventionMade,
+    MemberJoined,
     Payload,
     RoomOpened,
     StageReady,
@@ -93,16 +94,20 @@ def wants_follow_up(state: RoomState, participant_id: str) -> dict[str, float] |
     return {"words": float(len(told[-1].text.split())), "limit": float(limit)}
 
 
-def counted(events: Sequence[Event], design: Design) -> list[Event]:
-    """Return of a survey that still runs what counts by now: all of those who were done first, in whole lots of five.
+def counted(events: Sequence[Event], design: Design, *, over: bool = False) -> list[Event]:
+    """Return what counts of a survey by now: all of those who were done first, in whole lots of five.
 
-    Nothing before `min_responders` are done. The result is a whole log, numbered from 1.
+    Nothing before `min_responders` are done. Once it is over the others count too, unless that would tell what fewer than five of them said.
+    The result is a whole log, numbered from 1.
     """
     done: dict[str, None] = {}
     for event in events:
         if isinstance(event.payload, StageReady) and event.payload.ready:
             done.setdefault(event.payload.participant_id)
     number = len(done) - len(done) % MINIMUM if len(done) >= settings(design).min_responders else 0
+    everybody = {e.payload.participant_id for e in events if isinstance(e.payload, MemberJoined)}
+    if over and (not number or len(everybody) - number >= MINIMUM):
+        return list(events)
     people = set(list(done)[:number])
     kept = [e for e in events if _concerns(e.payload) <= people]
     return [Event(seq, e.at, e.actor, e.payload) for seq, e in enumerate(kept, 1)]

@@ -329,7 +329,7 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
     payload = event.payload
     if event.kind in _SAID and event.at > _left_at(state, participant_id) and payload.owner != participant_id:
         return None
-    data = payload.model_dump(mode="json", exclude={"words", "design", "seed", "segments", *(() if participant_id is None else ("arm",))})
+    data = payload.model_dump(mode="json", exclude={"words", "design", "seed", "segments", "cohort", *(() if participant_id is None else ("arm",))})
     match event.kind:
         case "text.translated":
             return None

@@ -6,9 +6,11 @@ and, where the privacy mode keeps authors, the outcome of all rooms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from deliberation.errors import NotFound
+from deliberation.events import Event
 from deliberation.outcomes import contributions
 from deliberation.outcomes.gather import pseudonym
 from deliberation.outcomes.record import Item, Judgement
@@ -22,16 +24,20 @@ from server.storage.store import Store
 
 async def own_credit(store: Store, participant_id: str, computed: Computed) -> OwnCredit:
     """Return what rests on a participant's words. Raises `NotFound`."""
+    logs = [await store.events(room_id) for room_id in await store.rooms_of(participant_id)]
+    key = (await store.secret(PRIVACY_KEY)).encode()
+    return await asyncio.to_thread(_own, logs, participant_id, computed, key)
+
+
+def _own(logs: Sequence[Sequence[Event]], participant_id: str, computed: Computed, key: bytes) -> OwnCredit:
     uses: dict[str, CreditUse] = {}
     shares: list[CreditShare] = []
-    for room_id in await store.rooms_of(participant_id):
-        state = fold_all(await store.events(room_id))
+    for state in map(fold_all, logs):
         if state.practice:
             continue
         items = items_of(state)
         uses |= _uses(items, participant_id)
         shares += _shares(items, participant_id, state.number)
-    key = (await store.secret(PRIVACY_KEY)).encode()
     if computed.design.privacy.mode != "chatham-house":
         shares += _shares(list(computed.gathered.record.items), pseudonym(key, participant_id), None)
     return OwnCredit(licence=computed.design.consent.licence, uses=uses, shares=tuple(shares))

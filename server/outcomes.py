@@ -88,8 +88,8 @@ class OutcomeBook:
                 logs = []
                 for room in over:
                     events = await self._store.events(room.room_id)
-                    whole = room.closed_at is not None
-                    logs.append(events if whole else await asyncio.to_thread(counted, events, deliberation.design))
+                    over_now = room.closed_at is not None
+                    logs.append(await asyncio.to_thread(counted, events, deliberation.design, over=over_now) if room.survey else events)
                 key = (await self._store.secret(PRIVACY_KEY)).encode()
                 kept = await asyncio.to_thread(_compute, version, deliberation, rooms, people, logs, key)
                 self._kept[deliberation_id] = kept

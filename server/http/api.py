@@ -245,6 +245,8 @@ async def join(request: web.Request, link: Link) -> web.Response:
     segments, answers = _segments(design, wanted.segments), _answers(design, wanted.answers)
     if wanted.mode == "survey" and design.survey is None:
         raise Conflict("no_survey", "This deliberation has no survey.", "Join a room instead.")
+    if wanted.mode == "survey" and link.role == "preview":
+        raise Conflict("preview_only", "This link shows what participants see; a survey's answers would count.", "Ask for a survey link.")
     person = ParticipantRecord(
         participant_id=participant_id,
         deliberation_id=design.id,

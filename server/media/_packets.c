@@ -269,13 +269,18 @@ typedef struct {
 
 static int emitter_init(Emitter *self, PyObject *args, PyObject *kwargs) {
     const char *header;
+    PyObject *send, *address;
     Py_ssize_t size;
     if (kwargs && PyDict_GET_SIZE(kwargs)) { PyErr_SetString(PyExc_TypeError, "Emitter takes no keywords"); return -1; }
     if (!PyArg_ParseTuple(args, "iy#iiOO", &self->payload_type, &header, &size, &self->send_time_at, &self->level_at,
-                          &self->send, &self->address)) return -1;
-    Py_INCREF(self->send);
-    Py_INCREF(self->address);
+                          &send, &address)) return -1;
+    Py_INCREF(send); Py_XSETREF(self->send, send);
+    Py_INCREF(address); Py_XSETREF(self->address, address);
     if (size < 12 || size > MAX_HEADER) { PyErr_SetString(PyExc_ValueError, "not an RTP header"); return -1; }
+    if (self->send_time_at < 0 || self->send_time_at > size - 3 || self->level_at < 0 || self->level_at >= size) {
+        PyErr_SetString(PyExc_ValueError, "outside the header");
+        return -1;
+    }
     memcpy(self->header, header, size);
     self->header_size = (int)size;
     Py_INCREF(Py_None); Py_XSETREF(self->lane, Py_None);
@@ -300,7 +305,7 @@ static void emitter_dealloc(Emitter *self) {
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
-static PyObject *get_context(Emitter *self, void *closure) { Py_INCREF(self->context); return self->context; }
+static PyObject *get_context(Emitter *self, void *closure) { return Py_NewRef(self->context ? self->context : Py_None); }
 
 static int set_context(Emitter *self, PyObject *value, void *closure) {
     void *srtp = NULL;
@@ -314,7 +319,7 @@ static int set_context(Emitter *self, PyObject *value, void *closure) {
     return 0;
 }
 
-static PyObject *get_lane(Emitter *self, void *closure) { Py_INCREF(self->lane); return self->lane; }
+static PyObject *get_lane(Emitter *self, void *closure) { return Py_NewRef(self->lane ? self->lane : Py_None); }
 
 static int set_lane(Emitter *self, PyObject *value, void *closure) {
     if (!value || (value != Py_None && !Py_IS_TYPE(value, &LaneType))) { PyErr_SetString(PyExc_TypeError, "a Lane or None"); return -1; }
@@ -360,7 +365,7 @@ static PyObject *emitter_emit(Emitter *self, PyObject *const *args, Py_ssize_t c
     if (PyErr_Occurred()) return NULL;
     Py_ssize_t size = PyBytes_GET_SIZE(args[3]);
     int start = self->header_size;
-    if (!self->srtp || start + size + TRAILER > SLOT_BYTES) { self->errors++; Py_RETURN_NONE; }
+    if (!self->srtp || !self->lane || start + size + TRAILER > SLOT_BYTES) { self->errors++; Py_RETURN_NONE; }
     uint8_t *slot = free_slot();
     memcpy(slot, self->header, start);
     slot[1] = (uint8_t)(marker | self->payload_type);

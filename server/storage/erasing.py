@@ -30,7 +30,7 @@ class Eraser:
 
     async def triggered(self, db: AsyncConnection, deliberation_id: str, event: Event) -> tuple[Erasure, ...]:
         """Return what an event erases, and update the participant whose consent changed."""
-        if event.kind not in ("utterance.struck", "chat.struck", "consent.withdrawn", "statement.withdrawn"):
+        if event.kind not in ("utterance.struck", "chat.struck", "consent.withdrawn", "statement.withdrawn", "values.withdrawn"):
             return ()
         if isinstance(event.payload, ConsentWithdrawn):
             return await self.withdraw_person(db, event.payload, event.at)

@@ -42,6 +42,7 @@ from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRe
 log = structlog.get_logger()
 
 DAY_SECONDS = 86_400.0
+WITHDRAW_TRIES = 20  # how often a withdrawal is written anew where others write the same log
 _LARGE_LOG = 200  # events; parsing more leaves the loop
 
 
@@ -156,22 +157,32 @@ class Store:
         mine = await self.rooms_of(participant_id)
         async with self._engines.read() as db:
             unowned = or_(t.rooms.c.closed_at.is_not(None), and_(t.rooms.c.number == 0, t.rooms.c.practice.is_(False)))
-            query = select(t.rooms.c.id, t.rooms.c.last_seq).where(unowned, t.rooms.c.id.in_(mine))
-            closed = [(str(room), int(last)) for room, last in await db.execute(query)]
+            closed = [str(room) for room in await db.scalars(select(t.rooms.c.id).where(unowned, t.rooms.c.id.in_(mine)))]
         items = ("take_part", "record", "quote")
         payload = ConsentWithdrawn(participant_id=participant_id, items=items)
-        for room_id, last in closed:
+        async with self._engines.write() as db:
+            await self._eraser.withdraw_person(db, payload, now)
+        for room_id in closed:
+            await self._withdraw_from(room_id, payload, now)
+
+    async def _withdraw_from(self, room_id: str, payload: ConsentWithdrawn, now: float) -> None:
+        """Write a withdrawal into a log that no room's task owns, after whatever others (a busy survey) write in the meantime."""
+        for attempt in range(WITHDRAW_TRIES):
             events = await self.events(room_id)
+            last, participant_id = events[-1].seq if events else 0, payload.participant_id
             done = any(
                 isinstance(e.payload, ConsentWithdrawn)
                 and e.payload.participant_id == participant_id
                 and "take_part" in e.payload.items
                 for e in events
             )
-            if not done:
-                await self.append(room_id, last + 1, [Event(last + 1, now, participant_id, payload)])
-        async with self._engines.write() as db:
-            await self._eraser.withdraw_person(db, payload, now)
+            if done:
+                return
+            try:
+                return await self.append(room_id, last + 1, [Event(last + 1, now, participant_id, payload)])
+            except Conflict as error:
+                if error.code != "log_moved" or attempt == WITHDRAW_TRIES - 1:
+                    raise
 
     # -- rooms and their logs
 

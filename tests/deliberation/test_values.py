@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from deliberation.consent import erased, erasures_of
 from deliberation.design import parse_design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 from deliberation.events import AiCalled
@@ -15,6 +16,7 @@ from deliberation.values import (
     AnswerWiser,
     CardsAlike,
     CardsMerged,
+    CardWithdrawn,
     TellValue,
     ValueReplied,
     WithdrawCard,
@@ -65,6 +67,19 @@ def test_a_card_is_put_up_without_its_author_and_taken_back_by_them_alone() -> N
     assert after and after.cards == {}
     [gone] = [e for e in room.events if e.kind == "values.withdrawn"]
     assert (visible_event(gone, room.state, "participant", "ben") or {})["actor"] == "member"
+
+
+def test_a_card_that_was_taken_back_or_hidden_leaves_no_room_in_any_mode() -> None:
+    room = values_room(mode="named")
+    mine = card(room, "ann", "Honesty", "what is true", story="My mother was told too late.")
+    hidden = card(room, "ben", "Gossip", "what cat did on Monday")
+    room.do("ann", WithdrawCard(card_id=mine))
+    room.add(CardWithdrawn(card_id=hidden, by="facilitator"))
+    for mode in ("named", "pseudonym", "chatham-house"):
+        assert not any(words in flat([e.payload.model_dump() for e in redact(room.events, mode, key=b"k")]) for words in ("Honesty", "My mother", "Gossip", "on Monday"))
+    [taken] = [e.payload for e in room.events if isinstance(e.payload, CardWithdrawn) and e.payload.by == "author"]
+    [erasure] = erasures_of(taken, "erase")
+    assert "My mother" not in flat([e.payload.model_dump() for e in erased(room.events, [erasure])]) and "on Monday" in flat([e.payload.model_dump() for e in erased(room.events, [erasure])])
 
 
 def test_cards_are_bounded_different_and_about_the_designs_contexts() -> None:

@@ -117,6 +117,25 @@ async def test_answers_count_in_lots_of_five_once_ten_are_done(open_survey: Site
     assert len(fold_all(counted(await survey_log(open_survey), plan)).members) == 15
 
 
+async def test_the_end_of_a_survey_does_not_tell_what_the_last_few_said(open_survey: Site) -> None:
+    plan = parse_design(design("trial").model_dump(mode="json") | {"survey": {}})
+    for number in range(4):
+        await answer(open_survey, f"P{number}")
+    assert len(fold_all(counted(await survey_log(open_survey), plan, over=True)).members) == 4  # pages hide so few
+    for number in range(4, 14):
+        await answer(open_survey, f"P{number}")
+    assert len(fold_all(counted(await survey_log(open_survey), plan, over=True)).members) == 10
+    await arrive(open_survey, "not done")
+    assert len(fold_all(counted(await survey_log(open_survey), plan, over=True)).members) == 15
+
+
+async def test_a_preview_link_answers_no_survey(open_survey: Site) -> None:
+    body = {"name": "Ada", "consent": {"take_part": True, "quote": True}, "consent_version": "1", "mode": "survey"}
+    response = await open_survey.call("POST", "/api/deliberations/trial/participants", "preview", json=body)
+    assert (response.status, (await response.json())["error"]["code"]) == (409, "preview_only")
+    assert not [room for room in await open_survey.store.rooms("trial") if room.survey]
+
+
 async def test_what_somebody_withdraws_is_gone_from_a_survey_that_still_runs(open_survey: Site) -> None:
     token = await arrive(open_survey)
     shown = await do(open_survey, token, type="chat.post", text=REASONED)
