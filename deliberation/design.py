@@ -98,10 +98,11 @@ class Consent(_Part):
 
 
 class Privacy(_Part):
-    """How names are treated in every page and file, whether audio is recorded, and for how long data is kept."""
+    """How names are treated in every page and file, whether sound and picture are recorded, and for how long data is kept."""
 
     mode: Literal["named", "pseudonym", "chatham-house"] = "pseudonym"
     record_audio: bool = False
+    record_video: bool = False
     retention_days: int = Field(365, ge=1, le=36_500)
     on_withdraw: Literal["erase", "pseudonymise"] = "erase"
 
@@ -109,6 +110,8 @@ class Privacy(_Part):
     def _audio_in_named_only(self) -> Self:
         if self.record_audio and self.mode != "named":
             raise ValueError("privacy: record_audio needs mode: named, since a voice identifies its speaker")
+        if self.record_video and not self.record_audio:
+            raise ValueError("privacy: record_video needs record_audio: true, since people agree to both at once")
         return self
 
 

@@ -518,13 +518,14 @@ class TranscriptionBehind(PayloadBase):
 
 
 class RecordingChanged(PayloadBase):
-    """Audio of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time."""
+    """Sound, or the `picture`, of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time."""
 
     kind: Literal["recording.changed"] = "recording.changed"
     participant_id: str
     recording: bool
     file: str | None = None
     started_at: float | None = None
+    picture: bool = False
 
 
 Payload = Annotated[

@@ -66,7 +66,7 @@ TALK_SECONDS = 10.0  # totals of speech are rounded to this in chatham-house mod
 _NO_PERSON = """
 kind actions answer answers confidence deliberation_id dropped ended_at ends_at first_seq index last_seq latency_ms method muted number
 numbers written origin outcome overtime paused poll practice prompt_hash purpose arm model reason recording round rule room_id seconds seed sentence
-short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room source_statement by file same similarity failed case template ranked first last final
+short solicited stage_id started_at state items ready tokens_in tokens_out value verdict version seat source_room source_statement by file picture same similarity failed case template ranked first last final
 """
 _IDS = "utterance_id message_id statement_id subject_id summary_id intervention_id call_id case_id report_id candidate_id critique_id card_id first_card second_card from_card to_card"
 

@@ -196,6 +196,7 @@ def fold(state: RoomState, event: Event) -> RoomState:
                 ready=state.ready - {e.participant_id},
                 more_time=state.more_time - {e.participant_id},
                 recording=state.recording - {e.participant_id},
+                filming=state.filming - {e.participant_id},
             )
         case ConsentGiven() as e:
             return _member(state, e.participant_id, consent=dict(e.items))
@@ -412,12 +413,14 @@ def fold(state: RoomState, event: Event) -> RoomState:
         case TranscriptionBehind() as e:
             return replace(state, transcription_behind=e.seconds)
         case RecordingChanged() as e:
-            if not e.recording:
-                return replace(state, recording=state.recording - {e.participant_id})
+            now_recorded = state.filming if e.picture else state.recording
+            now_recorded = now_recorded | {e.participant_id} if e.recording else now_recorded - {e.participant_id}
             files = state.recordings
-            if e.file is not None and e.started_at is not None:
-                files = (*files, Recording(e.participant_id, e.file, e.started_at))
-            return replace(state, recording=state.recording | {e.participant_id}, recordings=files)
+            if e.recording and e.file is not None and e.started_at is not None:
+                files = (*files, Recording(e.participant_id, e.file, e.started_at, e.picture))
+            if e.picture:
+                return replace(state, filming=now_recorded, recordings=files)
+            return replace(state, recording=now_recorded, recordings=files)
     return state  # an event about something that is gone changes nothing
 
 

@@ -254,11 +254,12 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One audio file of one participant."""
+    """One file of one participant's sound, or picture."""
 
     participant_id: str
     file: str
     started_at: float
+    picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,9 @@ class RoomState:
     listeners: Mapping[str, Listener] = field(default_factory=dict)
     recordings: tuple[Recording, ...] = ()
     recording: frozenset[str] = frozenset()
+    """Whose sound is recorded now."""
+    filming: frozenset[str] = frozenset()
+    """Whose picture is recorded now."""
     facilitation_paused: bool = False
     transcription_behind: float = 0.0
 

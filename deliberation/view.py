@@ -211,6 +211,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
         },
         listeners={k: ListenerView.model_validate(v, from_attributes=True) for k, v in state.listeners.items()},
         recording=tuple(sorted(state.recording)),
+        filming=tuple(sorted(state.filming)),
         transcription_behind=state.transcription_behind,
         help=HelpView.model_validate(state.help, from_attributes=True)
         if state.help and (facilitator or (participant_id is not None and state.help.participant_id == participant_id))

@@ -286,6 +286,7 @@ class RoomView(ViewBase):
     safety: dict[str, SafetyView]
     listeners: dict[str, ListenerView]
     recording: tuple[str, ...]
+    filming: tuple[str, ...]
     transcription_behind: float
     help: HelpView | None
     reports: tuple[ReportView, ...]

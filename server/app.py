@@ -198,7 +198,7 @@ async def serve(
 
             def equip(room: Room) -> RoomMedia:
                 hearing = Hearing(room, work, transcription_settings(settings), health.lost)
-                recording = Recording(room, settings.data_dir / "audio")
+                recording = Recording(room, settings.data_dir / "audio", lambda: media)
 
                 def on_audio(packet: AudioPacket) -> None:
                     hearing.push(packet)

@@ -104,7 +104,7 @@ async def audio(request: web.Request, link: Link) -> web.StreamResponse:
     path = room.audio.get(request.match_info["file"])
     if path is None:
         raise NotFound("no_such_recording", "There is no such recording.")
-    kind = {".wav": "audio/wav", ".opus": "audio/ogg"}.get(path.suffix, "audio/ogg")
+    kind = {".wav": "audio/wav", ".opus": "audio/ogg", ".webm": "video/webm"}.get(path.suffix, "audio/ogg")
     return web.FileResponse(path, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
 

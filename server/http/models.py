@@ -160,11 +160,12 @@ class RoomInfo(_Model):
 
 
 class AudioFile(_Model):
-    """One recording, released in `named` mode only; `offset_seconds` from the room's opening."""
+    """One recording, released in `named` mode only; `offset_seconds` from the room's opening. A `picture` is WebM, else it is sound."""
 
     participant_id: str
     file: str
     offset_seconds: float
+    picture: bool = False
 
 
 class NameFlag(_Model):

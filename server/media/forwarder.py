@@ -29,6 +29,7 @@ from server.media.model import (
     QualityLevel,
     Slot,
     SlotsChanged,
+    VideoPacket,
     Wanted,
 )
 from server.media.negotiation import parse_offer
@@ -83,6 +84,8 @@ class MediaRoom:
         self._wanted: dict[str, Wanted] = {}
         self._priority: dict[str, int] = {}
         self._video_rates: dict[str, tuple[float, int, float]] = {}
+        self._filmed: frozenset[str] = frozenset()
+        self._on_video: Callable[[VideoPacket], None] = _nobody_looks
         self._ticker: asyncio.TimerHandle | None = None
         self._ticks = 0
         self._closed = False
@@ -124,6 +127,7 @@ class MediaRoom:
             member.spoke_at = previous.spoke_at
             self._retire(previous)
         self._members[member_id] = member
+        self._tap_video(peer)
         member.task = asyncio.create_task(self._run(peer), name=f"media peer {member_id}")
         self._tell(ConnectionChanged(member_id, "connecting"))
         self._start_ticking()
@@ -171,6 +175,36 @@ class MediaRoom:
         """Say whose video matters most, first to last; others follow by when they last spoke."""
         self._priority = {member_id: place for place, member_id in enumerate(member_ids)}
         self._arrange()
+
+    def film(self, member_ids: frozenset[str], on_video: Callable[[VideoPacket], None]) -> None:
+        """Give the video packets of these members, and of nobody else, to `on_video` from now on; holds over reconnections."""
+        self._filmed, self._on_video = member_ids, on_video
+        for member in self._members.values():
+            self._tap_video(member.peer)
+
+    def ask_keyframe(self, member_id: str) -> None:
+        """Ask a member's publisher for a keyframe soon, if there is one."""
+        member = self._members.get(member_id)
+        track = member.peer.tracks.get("video") if member is not None else None
+        if track is not None:
+            track.keyframe_wanted = True
+
+    def _tap_video(self, peer: Peer) -> None:
+        track = peer.tracks.get("video")
+        if track is None:
+            return
+        if peer.member_id not in self._filmed:
+            track.tap = None
+        elif track.tap is None:
+            track.tap = self._video_received
+            track.keyframe_wanted = True
+
+    def _video_received(self, packet: VideoPacket) -> None:
+        try:
+            self._on_video(packet)
+        except Exception:
+            log.exception("video receiver failed", room=self._room_id)
+            self.film(self._filmed - {packet.participant_id}, self._on_video)
 
     def stats(self) -> MediaRoomStats:
         """Return counters of the room and of every connection."""
@@ -221,6 +255,7 @@ class MediaRoom:
     def _retire(self, member: _Member) -> None:
         at = self.now()
         for track in member.peer.tracks.values():
+            track.tap = None
             for subscription in track.subscriptions:
                 subscription.stop(at)
         for subscriptions in member.peer.subscriptions.values():
@@ -383,6 +418,10 @@ class MediaRoom:
             if at > before and track.octets >= octets:
                 rate = 0.7 * rate + 0.3 * 8 * (track.octets - octets) / (at - before)
             self._video_rates[member_id] = (at, track.octets, rate)
+
+
+def _nobody_looks(packet: VideoPacket) -> None:
+    """Stand in while nobody is filmed."""
 
 
 def _loss(peer: Peer) -> float:

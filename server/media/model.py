@@ -123,7 +123,7 @@ MediaChange = SlotsChanged | ConnectionChanged | QualityChanged
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished recording of one member's sound. Its first sample is at `started_at`, whatever was said when."""
+    """A finished recording of one member's sound, or picture. It begins at `started_at`, whatever was said or seen when."""
 
     member_id: str
     path: Path
@@ -136,6 +136,22 @@ class Recording:
     """Packets left out because they came too late."""
     dropped: int
     """Packets left out because the disk was behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPacket:
+    """One packet of a picture that is recorded; the payload begins with its VP8 descriptor (RFC 7741)."""
+
+    participant_id: str
+    ssrc: int
+    marker: bool
+    sequence: int
+    """16 bits."""
+    timestamp: int
+    """32 bits, 90 kHz."""
+    payload: bytes
+    at: float
+    """Room time of arrival, seconds."""
 
 
 @dataclass(frozen=True, slots=True)

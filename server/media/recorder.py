@@ -1,4 +1,4 @@
-"""Members' sound on disk: Opus packets into Ogg files as they came, without transcoding.
+"""Members' sound on disk: Opus packets into Ogg files as they came, without transcoding; and what writes them, and pictures, to disk.
 
 Owns one file per recorded member. Every file begins at the moment its recording began and keeps room time: silence stands for what never
 came, so that the files of a room lie side by side. Whole pages are flushed every second: a crash loses at most that second, and the file
@@ -15,10 +15,11 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import structlog
 
-from server.media.model import Recording
+from server.media.model import Recording, VideoPacket
 from transcription.decode import AudioPacket
 
 log = structlog.get_logger(__name__)
@@ -127,13 +128,36 @@ class OggOpusStream:
         return page[:22] + struct.pack("<I", _crc(page)) + page[26:]
 
 
+class ArrivalClock:
+    """Puts RTP timestamps of one source in time by their arrival: the first where it came, others by their distance to it.
+
+    `gain` is how much of the difference to the clock on the wall is taken up at each step.
+    """
+
+    def __init__(self, rate: int, gain: float = 0.0) -> None:
+        self._rate = rate
+        self._gain = gain
+        self._anchor: tuple[int, float] | None = None
+
+    def seconds(self, timestamp: int, arrived: float) -> float:
+        """Return the time of a 32-bit timestamp that arrived at that time, both in seconds."""
+        if self._anchor is not None:
+            known, seconds = self._anchor
+            distance = ((timestamp - known + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            expected = seconds + distance / self._rate
+            if abs(expected - arrived) < RESYNC_SECONDS:
+                arrived = expected + self._gain * (arrived - expected)
+        self._anchor = (timestamp, arrived)
+        return arrived
+
+
 class OpusTimeline:
     """Puts one member's packets in their place in room time (pure)."""
 
     def __init__(self, started_at: float, stream: OggOpusStream) -> None:
         self._started_at = started_at
         self._stream = stream
-        self._anchor: tuple[int, float] | None = None
+        self._clock = ArrivalClock(RATE)
         self._waiting: list[tuple[int, int, bytes]] = []
         self._newest = 0
         self.gaps: deque[tuple[float, float]] = deque(maxlen=MAX_GAPS)
@@ -144,7 +168,7 @@ class OpusTimeline:
         ticks = packet_ticks(packet.payload)
         if not ticks:
             return
-        place = self._place(packet)
+        place = round(self._clock.seconds(packet.timestamp, packet.at - self._started_at) * RATE)
         self._newest = max(self._newest, place)
         heapq.heappush(self._waiting, (place, packet.sequence, packet.payload))
         self._write_until(self._newest - REORDER_TICKS)
@@ -153,18 +177,6 @@ class OpusTimeline:
         """Write what waits and fill up to room time `at`."""
         self._write_until(1 << 62)
         self._fill(round((at - self._started_at) * RATE))
-
-    def _place(self, packet: AudioPacket) -> int:
-        arrived = packet.at - self._started_at
-        if self._anchor is not None:
-            timestamp, seconds = self._anchor
-            distance = ((packet.timestamp - timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            expected = seconds + distance / RATE
-            if abs(expected - arrived) < RESYNC_SECONDS:
-                self._anchor = (packet.timestamp, expected)
-                return round(expected * RATE)
-        self._anchor = (packet.timestamp, arrived)
-        return round(arrived * RATE)
 
     def _write_until(self, place: int) -> None:
         stream = self._stream
@@ -187,7 +199,28 @@ class OpusTimeline:
         self.gaps.append((start, self._started_at + stream.granule / RATE))
 
 
-class _File:
+class MemberFile(Protocol):
+    """One member's recording of one kind. `waiting` is filled on the event loop, the rest happens on a worker thread."""
+
+    member_id: str
+    path: Path
+    waiting: list[Any]
+    dropped: int
+    wants_keyframe: bool
+    """Whether the picture can go on only, or should go on, with a keyframe."""
+
+    def write(self, packets: list[Any], finish_at: float | None) -> None:
+        """Append packets to the file, and finish it at a room time. Raises `OSError`."""
+
+    def finished(self) -> Recording:
+        """Return what was recorded."""
+
+
+class OpusFile:
+    """One member's sound."""
+
+    wants_keyframe = False
+
     def __init__(self, member_id: str, path: Path, started_at: float) -> None:
         self.member_id = member_id
         self.path = path
@@ -210,13 +243,35 @@ class _File:
             file.write(octets)
         self.begun = True
 
+    def finished(self) -> Recording:
+        """Return what was recorded."""
+        return Recording(
+            member_id=self.member_id,
+            path=self.path,
+            started_at=self.started_at,
+            seconds=self.stream.granule / RATE,
+            gaps=tuple(self.timeline.gaps),
+            late=self.timeline.late,
+            dropped=self.dropped,
+        )
+
 
 class Recorder:
-    """The recordings of one room. A recording that cannot be written ends alone and is reported by `on_failure(member_id, why)`."""
+    """The recordings of one room, of one kind. A recording that cannot be written ends alone and is reported by `on_failure(member_id, why)`.
 
-    def __init__(self, on_failure: Callable[[str, str], None]) -> None:
-        self._files: dict[str, _File] = {}
+    `on_keyframe(member_id)` asks for one.
+    """
+
+    def __init__(
+        self,
+        on_failure: Callable[[str, str], None],
+        new_file: Callable[[str, Path, float], MemberFile] = OpusFile,
+        on_keyframe: Callable[[str], None] | None = None,
+    ) -> None:
+        self._files: dict[str, MemberFile] = {}
         self._on_failure = on_failure
+        self._new_file = new_file
+        self._on_keyframe = on_keyframe
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -224,11 +279,11 @@ class Recorder:
         """Begin to record a member into a new file; one that is being recorded goes on as it is."""
         if member_id in self._files:
             return
-        self._files[member_id] = _File(member_id, path, at)
+        self._files[member_id] = self._new_file(member_id, path, at)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="recorder")
 
-    def push(self, packet: AudioPacket) -> None:
+    def push(self, packet: AudioPacket | VideoPacket) -> None:
         """Take a packet of anyone; never blocks, never raises."""
         file = self._files.get(packet.participant_id)
         if file is None:
@@ -244,15 +299,7 @@ class Recorder:
             file = self._files.pop(member_id, None)
             if file is None or not await self._write(file, at):
                 return None
-        return Recording(
-            member_id=member_id,
-            path=file.path,
-            started_at=file.started_at,
-            seconds=file.stream.granule / RATE,
-            gaps=tuple(file.timeline.gaps),
-            late=file.timeline.late,
-            dropped=file.dropped,
-        )
+        return file.finished()
 
     async def discard(self, member_id: str) -> None:
         """End a member's recording and delete it: they do not agree to it any more."""
@@ -280,7 +327,7 @@ class Recorder:
                     if self._files.get(file.member_id) is file and not await self._write(file, None):
                         del self._files[file.member_id]
 
-    async def _write(self, file: _File, finish_at: float | None) -> bool:
+    async def _write(self, file: MemberFile, finish_at: float | None) -> bool:
         packets, file.waiting = file.waiting, []
         # Shielded, as a write must not be repeated or torn when the room closes.
         writing = asyncio.ensure_future(asyncio.to_thread(file.write, packets, finish_at))
@@ -293,4 +340,6 @@ class Recorder:
         except asyncio.CancelledError:
             await asyncio.wait([writing])
             raise
+        if file.wants_keyframe and self._on_keyframe is not None:
+            self._on_keyframe(file.member_id)
         return True

@@ -8,10 +8,11 @@ keyframe). Never decodes, never waits. Called by `peer` for every packet; `forwa
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 from server.media.datagrams import Address
-from server.media.model import Kind
+from server.media.model import Kind, VideoPacket
 from server.media.packets import Emitter, parse_vp8
 from server.media.reception import NackTracker, ReceptionStatistics, SourceClock
 from server.media.rtp import (
@@ -186,6 +187,8 @@ class Track:
         self.layered = False
         """Whether upper temporal layers have been seen."""
         self.keyframe_wanted = False
+        self.tap: Callable[[VideoPacket], None] | None = None
+        """Takes every new packet of a picture that is recorded; must not raise."""
         self._keyframe_asked_at = -KEYFRAME_INTERVAL
 
     def restart(self, ssrc: int) -> None:
@@ -274,6 +277,8 @@ class Track:
             if vp8.layer:
                 self.layered = True
             self.ring.add((source, marker, timestamp, payload))
+            if self.tap is not None:
+                self.tap(VideoPacket(self.member_id, self.ssrc or 0, marker != 0, source & 0xFFFF, timestamp, payload, at))
         send_time = (int(at * 262_144) & 0xFFFFFF).to_bytes(3, "big")
         if late:
             self._forward_late(source, marker, timestamp, payload, level, vp8, send_time)

@@ -13,7 +13,15 @@ from deliberation.state import RoomState
 from deliberation.turns import ordered_queue
 from server.clock import now
 from server.media.forwarder import MediaRoom
-from server.media.model import ConnectionChanged, MediaChange, MediaConfig, QualityChanged, SlotsChanged, Wanted
+from server.media.model import (
+    ConnectionChanged,
+    MediaChange,
+    MediaConfig,
+    QualityChanged,
+    SlotsChanged,
+    VideoPacket,
+    Wanted,
+)
 from server.rooms.room import Room
 from server.signalling.messages import MediaQuality, MediaSlots, ServerMessage, SlotView
 from transcription.decode import AudioPacket
@@ -49,6 +57,14 @@ class RoomMedia:
     def want(self, member_id: str, video: Wanted) -> None:
         """Note how much video a member wants."""
         self._media.set_wanted(member_id, video)
+
+    def film(self, member_ids: frozenset[str], on_video: Callable[[VideoPacket], None]) -> None:
+        """Give the video packets of these members, and of nobody else, to `on_video`."""
+        self._media.film(member_ids, on_video)
+
+    def ask_keyframe(self, member_id: str) -> None:
+        """Ask a member's page for a keyframe soon."""
+        self._media.ask_keyframe(member_id)
 
     async def run(self) -> None:
         """Drop the connections of those who leave, until the room ends."""

@@ -381,6 +381,7 @@ def _cut_off(state: RoomState, at: float) -> list[Payload]:
             for p, since in state.speaking.items()
         ),
         *(RecordingChanged(participant_id=p, recording=False) for p in sorted(state.recording)),
+        *(RecordingChanged(participant_id=p, recording=False, picture=True) for p in sorted(state.filming)),
         *(ListenerChanged(listener_id=k, name=v.name, state="gone") for k, v in state.listeners.items()),
         *back_from_downtime(state, at),
     ]

@@ -77,7 +77,7 @@ FILES: Mapping[str, str] = {
         "first), `critiques`, `behind` and `against` (who stands behind it, and who does not), `dissent` in their words. Rankings and stances "
         "one by one are in the log (`group_statement.*`)."
     ),
-    "rooms/room-N/audio/FILE": "Recordings, one per person and stretch (`named` mode only).",
+    "rooms/room-N/audio/FILE": "Recordings, one per person and stretch: sound, and pictures as WebM (`named` mode only).",
     "rooms/room-N/audio.json": "Whose recordings these are, and where they begin in seconds from the room's opening.",
 }
 

@@ -49,6 +49,7 @@ class Released:
                 participant_id=r.participant_id,
                 file=r.file,
                 offset_seconds=round(r.started_at - self.state.opened_at, 3),
+                picture=r.picture,
             )
             for r in self.state.recordings
             if r.file in self.audio

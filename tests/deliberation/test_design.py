@@ -56,6 +56,8 @@ def test_a_closing_stage_is_added_when_missing() -> None:
         ({"groups": {"min_size": 1}}, "groups → min_size: must be at least"),
         ({"groups": {"sise": 3}}, "groups → sise: there is no such field here"),
         ({"privacy": {"mode": "pseudonym", "record_audio": True}}, "record_audio needs mode: named"),
+        ({"privacy": {"mode": "named", "record_video": True}}, "record_video needs record_audio: true"),
+        ({"privacy": {"record_audio": True, "record_video": True}}, "record_audio needs mode: named"),
         ({"poll": [{"id": "a", "text": "A"}, {"id": "a", "text": "B"}]}, "poll: every id must be different"),
         ({"question": ""}, "question"),
         ({"facilitation": {"turns": {"seconds": 5}}}, "facilitation → turns → seconds: must be at least"),

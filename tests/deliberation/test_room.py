@@ -195,6 +195,9 @@ def test_the_rest_of_the_record_is_kept() -> None:
         ListenerChanged(listener_id="l", name="Host", state="listening"),
         TranscriptionBehind(seconds=4),
         RecordingChanged(participant_id="ann", recording=True, file="ann.ogg", started_at=START),
+        RecordingChanged(participant_id="ann", recording=True, file="ann.webm", started_at=START + 1, picture=True),
+        RecordingChanged(participant_id="ben", recording=True, file="ben.webm", started_at=START, picture=True),
+        RecordingChanged(participant_id="ben", recording=False, picture=True),
         ConsentWithdrawn(participant_id="ann", items=("record",)),
         ChatPosted(message_id="m", participant_id="ann", text="hi"),
         ChatStruck(message_id="m", participant_id="ann"),
@@ -208,7 +211,8 @@ def test_the_rest_of_the_record_is_kept() -> None:
     assert state.interventions["i"].answers == {"ann": "helpful"}
     assert state.ledger["c"].output == "o" and state.facilitation_paused
     assert state.listeners["l"].name == "Host" and state.transcription_behind == 4
-    assert state.recordings[0].file == "ann.ogg" and state.recording == {"ann"}
+    assert [(r.file, r.picture) for r in state.recordings] == [("ann.ogg", False), ("ann.webm", True), ("ben.webm", True)]
+    assert state.recording == {"ann"} and state.filming == {"ann"}
     assert state.members["ann"].consent["record"] is False
     assert state.chat["m"].struck and state.chat["m"].text == ""
     assert state.statements["s"].withdrawn

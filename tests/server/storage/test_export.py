@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from deliberation.errors import Conflict, InvalidInput
-from deliberation.events import ChatPosted, Event, UtteranceFinal
+from deliberation.events import ChatPosted, Event, RecordingChanged, UtteranceFinal
 from server.storage import formats
 from server.storage.export import FILES, FLAGGED, export_deliberation, flagged_rows
 from server.storage.records import ParticipantRecord
@@ -100,8 +100,27 @@ async def test_a_named_export_holds_the_recordings_of_those_who_agreed(tmp_path:
     assert files["rooms/room-3/audio/prt-7f3a-1.ogg"] == AUDIO
     assert "rooms/room-3/audio/prt-c0de-1.ogg" not in files
     [about] = json.loads(files["rooms/room-3/audio.json"])
-    assert about == {"participant_id": "prt-7f3a", "file": "prt-7f3a-1.ogg", "offset_seconds": 5.0}
+    assert about == {"participant_id": "prt-7f3a", "file": "prt-7f3a-1.ogg", "offset_seconds": 5.0, "picture": False}
     assert yaml.safe_load(files["design.yaml"])["segments"]["employer"] == sorted(AFFILIATIONS)
+
+
+async def test_a_named_export_holds_pictures_too_of_those_who_agreed(tmp_path: Path) -> None:
+    events = room("named")
+    at = events[-1].at
+    filmed = [
+        RecordingChanged(participant_id=p, recording=True, file=f"{p}.webm", started_at=at, picture=True)
+        for p in ("prt-7f3a", "prt-c0de")
+    ]
+    events += [Event(events[-1].seq + i, at, "system", payload) for i, payload in enumerate(filmed, 1)]
+    store = await store_with(tmp_path, "named", events)
+    for p in ("prt-7f3a", "prt-c0de"):
+        (tmp_path / "audio" / "room-x" / f"{p}.webm").write_bytes(AUDIO)
+    with zipfile.ZipFile(io.BytesIO(await whole_export(store))) as archive:
+        about = json.loads(archive.read("rooms/room-3/audio.json"))
+        assert [(a["file"], a["picture"]) for a in about] == [("prt-7f3a-1.ogg", False), ("prt-7f3a.webm", True)]
+        assert archive.read("rooms/room-3/audio/prt-7f3a.webm") == AUDIO
+        assert "rooms/room-3/audio/prt-c0de.webm" not in archive.namelist()
+    await store.close()
 
 
 @pytest.mark.parametrize("mode", ["named", "pseudonym", "chatham-house"])

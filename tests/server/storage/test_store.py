@@ -13,6 +13,7 @@ from deliberation.events import (
     ConsentWithdrawn,
     Event,
     MemberLeft,
+    RecordingChanged,
     RoomClosed,
     UtteranceRevised,
     UtteranceStruck,
@@ -207,6 +208,18 @@ async def test_consent_to_recording_alone_takes_only_the_recording(store: Store,
     record = await store.participant("p1")
     assert record.consent == {"take_part": True, "record": False, "quote": True}
     assert record.name == "Gudrun Aas"
+
+
+async def test_consent_to_recording_takes_the_picture_along_with_the_voice(store: Store, tmp_path: Path) -> None:
+    await filled(store)
+    filmed = RecordingChanged(participant_id="p1", recording=True, file="p1-2.webm", started_at=1001.0, picture=True)
+    await store.append("r1", 16, log([filmed], first=16))
+    files = [tmp_path / "audio" / "r1" / name for name in ("p1-1.ogg", "p1-2.webm")]
+    files[0].parent.mkdir(parents=True)
+    for file in files:
+        file.write_bytes(b"recorded")
+    await store.append("r1", 17, log([ConsentWithdrawn(participant_id="p1", items=("record",))], first=17))
+    assert not any(file.exists() for file in files)
 
 
 async def test_withdrawing_after_the_room_is_over_is_noted_in_its_log_once(store: Store) -> None:

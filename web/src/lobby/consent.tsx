@@ -24,7 +24,7 @@ export function Consent({ info, onAgree, onDecline, survey }: { info: JoinInfo; 
       ? []
       : ([
           ['captions', 'consent.transcript', t('consent.transcript.text')],
-          ['mic', 'consent.recording', t(privacy.record_audio ? 'consent.recording.yes' : 'consent.recording.no')],
+          ['mic', 'consent.recording', t(privacy.record_video ? 'consent.recording.video' : privacy.record_audio ? 'consent.recording.yes' : 'consent.recording.no')],
         ] as Array<[IconName, Key, string]>)),
     ['human', 'consent.who', `${t(survey ? 'survey.who' : 'consent.who.text')} ${t(`consent.who.${privacy.mode}`)}`],
     ['quote', 'consent.licence', t('consent.licence.text', { licence: consent.licence })],
@@ -83,7 +83,7 @@ export function Consent({ info, onAgree, onDecline, survey }: { info: JoinInfo; 
         }}
       >
         {box('take_part', survey ? 'survey.box' : info.facilitation === 'off' ? 'consent.box.plain' : 'consent.box.ai', survey ? 'survey.box.detail' : 'consent.box.ai.detail', true)}
-        {privacy.record_audio && !survey && box('record', 'consent.box.record', 'consent.box.record.detail', false)}
+        {privacy.record_audio && !survey && box('record', privacy.record_video ? 'consent.box.record.video' : 'consent.box.record', 'consent.box.record.detail', false)}
         {box('quote', 'consent.box.quote', 'consent.box.quote.detail', false)}
         {missing && (
           <p id="consent-missing" class="problem" role="alert">

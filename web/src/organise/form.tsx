@@ -83,9 +83,10 @@ export function DesignForm({ design, onChange }: { design: Given; onChange: (des
           label={t('form.privacy.mode')}
           value={mode}
           options={MODES.map((value) => ({ value, label: t(`privacy.${value}`) }))}
-          onChange={(value) => set('privacy', { ...part('privacy'), mode: value, ...(value === 'named' ? {} : { record_audio: false }) })}
+          onChange={(value) => set('privacy', { ...part('privacy'), mode: value, ...(value === 'named' ? {} : { record_audio: false, record_video: false }) })}
         />
-        <Tick label={t('form.privacy.record')} checked={part('privacy')['record_audio'] === true} disabled={mode !== 'named'} onChange={(checked) => setIn('privacy', 'record_audio', checked)} />
+        <Tick label={t('form.privacy.record')} checked={part('privacy')['record_audio'] === true} disabled={mode !== 'named'} onChange={(checked) => set('privacy', { ...part('privacy'), record_audio: checked, ...(checked ? {} : { record_video: false }) })} />
+        <Tick label={t('form.privacy.film')} checked={part('privacy')['record_video'] === true} disabled={part('privacy')['record_audio'] !== true} onChange={(checked) => setIn('privacy', 'record_video', checked)} />
         <Count label={t('form.privacy.days')} value={part('privacy')['retention_days'] ?? 365} min={1} max={36500} onChange={(value) => setIn('privacy', 'retention_days', value)} />
       </Part>
 

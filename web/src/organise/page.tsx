@@ -65,7 +65,7 @@ interface Summary {
   title: string;
   stages: Array<{ title: string; kind: string; minutes: number | null }>;
   groups: { min_size: number; target_size: number; max_size: number };
-  privacy: { mode: 'named' | 'pseudonym' | 'chatham-house'; record_audio: boolean; retention_days: number };
+  privacy: { mode: 'named' | 'pseudonym' | 'chatham-house'; record_audio: boolean; record_video: boolean; retention_days: number };
   facilitation: { mode: string };
 }
 
@@ -207,7 +207,7 @@ function Good({ design }: { design: Summary }) {
       </p>
       <p class="muted">{design.stages.map((stage) => stage.title).join(' → ')}</p>
       <p class="muted">
-        {t(`privacy.${design.privacy.mode}`)} · {t(design.privacy.record_audio ? 'organise.records' : 'organise.recordsNot')}
+        {t(`privacy.${design.privacy.mode}`)} · {t(design.privacy.record_video ? 'organise.films' : design.privacy.record_audio ? 'organise.records' : 'organise.recordsNot')}
       </p>
     </div>
   );

@@ -257,12 +257,13 @@ export interface AnsweredPrecedent {
   words: string[];
 }
 /**
- * One recording, released in `named` mode only; `offset_seconds` from the room's opening.
+ * One recording, released in `named` mode only; `offset_seconds` from the room's opening. A `picture` is WebM, else it is sound.
  */
 export interface AudioFile {
   file: string;
   offset_seconds: number;
   participant_id: string;
+  picture: boolean;
 }
 /**
  * A participant's ballot; a later one replaces it. Which field counts depends on the rule; all empty is a blank ballot.
@@ -1535,12 +1536,13 @@ export interface TranscriptionBehind {
   seconds: number;
 }
 /**
- * Audio of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time.
+ * Sound, or the `picture`, of a consenting participant is (no longer) recorded; `started_at` aligns the file with room time.
  */
 export interface RecordingChanged {
   file: string | null;
   kind: 'recording.changed';
   participant_id: string;
+  picture: boolean;
   recording: boolean;
   started_at: number | null;
 }
@@ -1644,12 +1646,13 @@ export interface PollQuestion {
   text: string;
 }
 /**
- * How names are treated in every page and file, whether audio is recorded, and for how long data is kept.
+ * How names are treated in every page and file, whether sound and picture are recorded, and for how long data is kept.
  */
 export interface Privacy {
   mode: 'named' | 'pseudonym' | 'chatham-house';
   on_withdraw: 'erase' | 'pseudonymise';
   record_audio: boolean;
+  record_video: boolean;
   retention_days: number;
 }
 /**
@@ -2021,6 +2024,7 @@ export interface RoomView {
   deliberation_id: string;
   facilitation: 'off' | 'rules' | 'model';
   facilitation_paused: boolean;
+  filming: string[];
   gini: number;
   group_statements: {
     [k: string]: GroupStatementView;

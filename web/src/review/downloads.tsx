@@ -70,8 +70,8 @@ export function Downloads({ room, found, token }: { room: string; found: ReviewR
             {found.audio.map((file) => (
               <DownloadButton
                 key={file.file}
-                what={`audio-${file.participant_id}`}
-                label={found.view.members[file.participant_id]?.name ?? file.file}
+                what={`${file.picture ? 'picture' : 'audio'}-${file.participant_id}`}
+                label={`${found.view.members[file.participant_id]?.name ?? file.file}${file.picture ? ' · WebM' : ''}`}
                 path={`${base}/audio/${encodeURIComponent(file.file)}`}
                 name={file.file}
                 token={token}

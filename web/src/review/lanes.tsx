@@ -1,10 +1,10 @@
-/** The recordings as waveforms, one lane per voice, with one cursor; a click goes there. */
+/** The recordings: one waveform per voice with one cursor, where a click goes there, and the pictures of that moment. */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import type { RoomView } from '../protocol/types';
 import { clock } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import { type Lane, type Player, SLICES } from './player';
+import { type Lane, type Picture, type Player, SLICES } from './player';
 
 export function Lanes({ player, view }: { player: Player; view: RoomView }) {
   const lanes = player.lanes.value;
@@ -45,7 +45,28 @@ export function Lanes({ player, view }: { player: Player; view: RoomView }) {
           </div>
         );
       })}
+      {player.pictures.value.length > 0 && (
+        <ul class="pictures" data-testid="review-pictures">
+          {player.pictures.value.map((picture) => (
+            <Shown key={picture.element.src} picture={picture} name={view.members[picture.participant]?.name ?? ''} />
+          ))}
+        </ul>
+      )}
     </section>
+  );
+}
+
+function Shown({ picture, name }: { picture: Picture; name: string }) {
+  const ref = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    picture.element.setAttribute('aria-label', name);
+    ref.current?.prepend(picture.element);
+    return () => picture.element.remove();
+  }, [picture, name]);
+  return (
+    <li ref={ref}>
+      <span>{name}</span>
+    </li>
   );
 }
 

@@ -1,5 +1,6 @@
 /**
  * Plays a room's recordings in room time: one file per consenting participant, each from its own offset, kept together by one clock.
+ * Pictures follow the same clock, without sound of their own.
  * Waveforms are the loudest samples of equal slices, decoded once.
  */
 import { computed, signal } from '@preact/signals';
@@ -18,7 +19,14 @@ export interface Lane {
   peaks: readonly number[];
 }
 
+export interface Picture {
+  participant: string;
+  offset: number;
+  element: HTMLVideoElement;
+}
+
 export class Player {
+  readonly pictures = signal<readonly Picture[]>([]);
   readonly lanes = signal<readonly Lane[]>([]);
   readonly time = signal(0);
   readonly playing = signal(false);
@@ -34,6 +42,10 @@ export class Player {
     for (const file of files) {
       const response = await request('GET', `/api/rooms/${encodeURIComponent(room)}/audio/${encodeURIComponent(file.file)}`, token);
       const blob = await response.blob();
+      if (file.picture) {
+        this.show(file, blob);
+        continue;
+      }
       const decoded = await context.decodeAudioData(await blob.arrayBuffer());
       const url = URL.createObjectURL(blob);
       this.urls.push(url);
@@ -42,6 +54,17 @@ export class Player {
       lanes.push({ participant: file.participant_id, offset: file.offset_seconds, element, duration: decoded.duration, peaks: peaks(decoded.getChannelData(0), SLICES) });
       this.lanes.value = [...lanes];
     }
+  }
+
+  private show(file: AudioFile, blob: Blob): void {
+    const url = URL.createObjectURL(blob);
+    this.urls.push(url);
+    const element = document.createElement('video');
+    element.muted = true;
+    element.playsInline = true;
+    element.preload = 'auto';
+    element.src = url;
+    this.pictures.value = [...this.pictures.value, { participant: file.participant_id, offset: file.offset_seconds, element }];
   }
 
   toggle(): void {
@@ -59,7 +82,7 @@ export class Player {
   pause(): void {
     this.playing.value = false;
     cancelAnimationFrame(this.frame);
-    for (const lane of this.lanes.value) lane.element.pause();
+    for (const { element } of [...this.lanes.value, ...this.pictures.value]) element.pause();
   }
 
   seek(seconds: number): void {
@@ -79,6 +102,7 @@ export class Player {
     this.pause();
     for (const url of this.urls.splice(0)) URL.revokeObjectURL(url);
     this.lanes.value = [];
+    this.pictures.value = [];
   }
 
   private step = (at: number): void => {
@@ -99,6 +123,13 @@ export class Player {
       }
       if (hard || Math.abs(lane.element.currentTime - own) > DRIFT_SECONDS) lane.element.currentTime = own;
       if (lane.element.paused) void lane.element.play().catch(() => this.pause());
+    }
+    for (const { offset, element } of this.pictures.value) {
+      const own = Math.max(0, this.time.value - offset);
+      const inside = this.time.value >= offset && !(own >= element.duration);
+      if (hard || (inside && !element.seeking && Math.abs(element.currentTime - own) > DRIFT_SECONDS)) element.currentTime = own;
+      if (!inside || !this.playing.value) element.pause();
+      else if (element.paused) void element.play().catch(() => undefined);
     }
   }
 }

@@ -91,6 +91,12 @@ export function Room({ session }: { session: Session }) {
             {t('recording.banner', { n: view.recording.length })}
           </p>
         )}
+        {view.filming.length > 0 && (
+          <p class="banner recording">
+            <span class="record-dot" aria-hidden="true" />
+            {t('filming.banner', { n: view.filming.length })}
+          </p>
+        )}
         {Object.values(view.listeners).map((one) => (
           <p key={one.listener_id} class="banner">
             {t(one.state === 'speaking' ? 'listener.speaking' : 'listener.listening', { name: one.name || t('role.facilitator') })}
