@@ -21,7 +21,7 @@ from deliberation.errors import Conflict, InvalidInput
 from deliberation.outcomes import ballots
 from deliberation.outcomes.ballots import Rule
 from deliberation.outcomes.record import Ballot
-from deliberation.payload import PayloadBase
+from deliberation.payload import PayloadBase, ViewBase
 
 if TYPE_CHECKING:
     from deliberation.design import Stage
@@ -148,7 +148,7 @@ def fold(held: Mapping[str, StageBallot], payload: BallotOpened | BallotCast) ->
 
 def paper(state: RoomState, stage_id: str) -> dict[str, str]:
     """Return the options of a ballot that still stand, by id, with their words."""
-    stage = next(stage for stage in state.plan.agenda if stage.id == stage_id)
+    stage = state.plan.stage(stage_id)
     named = {option_id(stage_id, n): text for n, text in enumerate(stage.ballot.options, 1)}
     standing = {s.statement_id: s.text for s in state.statements.values() if not s.withdrawn}
     known = named or standing
@@ -188,7 +188,7 @@ def decide(state: RoomState, me: str, command: CastBallot) -> list[BallotCast]:
 
 def count(state: RoomState, stage_id: str) -> ballots.Count | None:
     """Count one room's ballots; None where nothing stands on the paper."""
-    settings = next(stage.ballot for stage in state.plan.agenda if stage.id == stage_id)
+    settings = state.plan.stage(stage_id).ballot
     options = tuple(paper(state, stage_id))
     if not options:
         return None
@@ -227,18 +227,14 @@ def _count(rule: Rule, seats: int, options: tuple[str, ...], cast: tuple[tuple[C
 # -- view
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class OptionView(_View):
+class OptionView(ViewBase):
     """One option on the paper."""
 
     id: str
     text: str
 
 
-class ChoiceView(_View):
+class ChoiceView(ViewBase):
     """One's own ballot."""
 
     ranking: Ranking
@@ -246,7 +242,7 @@ class ChoiceView(_View):
     allocation: dict[str, int]
 
 
-class StandingView(_View):
+class StandingView(ViewBase):
     """One option's place in the result: `place` from 1, ties share a place; `score` as the rule has it."""
 
     id: str
@@ -255,14 +251,14 @@ class StandingView(_View):
     won: bool
 
 
-class BallotResultView(_View):
+class BallotResultView(ViewBase):
     """The count, once the stage is over: `people` cast a ballot that says something."""
 
     people: int
     standings: tuple[StandingView, ...]
 
 
-class BallotView(_View):
+class BallotView(ViewBase):
     """A ballot stage: the paper, the viewer's own ballot, how many of the members have voted, and afterwards the result."""
 
     stage_id: str
@@ -283,9 +279,9 @@ def view(state: RoomState, participant_id: str | None) -> dict[str, BallotView]:
     """Return the ballots of a room as one viewer may see them."""
     shown = {}
     for stage_id, held in state.ballots.items():
-        stage = next(stage for stage in state.plan.agenda if stage.id == stage_id)
+        stage = state.plan.stage(stage_id)
         settings, mine = stage.ballot, held.cast.get(participant_id or "")
-        is_open = state.open and state.stage is not None and state.stage.stage_id == stage_id
+        is_open = state.runs(stage_id)
         shown[stage_id] = BallotView(
             stage_id=stage_id,
             title=stage.title,

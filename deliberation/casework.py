@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deliberation.command import CommandBase, Id
 from deliberation.errors import Conflict, NotFound
-from deliberation.payload import PayloadBase
+from deliberation.payload import PayloadBase, ViewBase
 
 if TYPE_CHECKING:
     from deliberation.design import Design
@@ -119,11 +119,7 @@ def expert_cohorts(design: Design) -> frozenset[str]:
 # -- view
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class CaseView(_View):
+class CaseView(ViewBase):
     """A case as its design has it."""
 
     id: str
@@ -132,14 +128,14 @@ class CaseView(_View):
     dimensions: dict[str, str]
 
 
-class TemplateView(_View):
+class TemplateView(ViewBase):
     """A response to judge."""
 
     id: str
     text: str
 
 
-class CasesView(_View):
+class CasesView(ViewBase):
     """A stage of cases: `mine` are the viewer's ratings by case and template; `done`: members who have rated everything."""
 
     stage_id: str
@@ -155,7 +151,7 @@ def view(state: RoomState, participant_id: str | None) -> dict[str, CasesView]:
     """Return the stages of cases that have begun, as one viewer may see them."""
     begun = state.stage.index + 1 if state.stage else 0
     shown = {}
-    for index, stage in enumerate(state.plan.agenda[:begun]):
+    for stage in state.plan.agenda[:begun]:
         if stage.kind != "cases":
             continue
         ratings, settings = state.ratings.get(stage.id, {}), stage.cases
@@ -165,7 +161,7 @@ def view(state: RoomState, participant_id: str | None) -> dict[str, CasesView]:
         shown[stage.id] = CasesView(
             stage_id=stage.id,
             title=stage.title,
-            open=state.open and index == begun - 1,
+            open=state.runs(stage.id),
             cases=tuple(CaseView(**case.model_dump()) for case in settings.cases),
             templates=tuple(TemplateView(**template.model_dump()) for template in settings.templates),
             mine=mine,

@@ -351,6 +351,10 @@ class Design(_Part):
             return self.stages
         return (*self.stages, Stage(id="closing-stage", kind="closing", title="Closing", minutes=10))
 
+    def stage(self, stage_id: str) -> Stage:
+        """Return a stage of the agenda; the id must be of one."""
+        return next(stage for stage in self.agenda if stage.id == stage_id)
+
 
 def parse_design(source: str | bytes | Mapping[str, Any]) -> Design:
     """Read a design from YAML or JSON text, or from a mapping.

@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from deliberation.command import CommandBase, Id
 from deliberation.errors import Conflict, InvalidInput
 from deliberation.outcomes.ballots import schulze
-from deliberation.payload import PayloadBase, Personal, Sentence, Text
+from deliberation.payload import PayloadBase, Personal, Sentence, Text, ViewBase
 
 if TYPE_CHECKING:
     from deliberation.state import RoomState
@@ -366,11 +366,7 @@ def _critique_of(one: GroupStatement, participant_id: str | None) -> Critique | 
 # -- view
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class CandidateSentenceView(_View):
+class CandidateSentenceView(ViewBase):
     """One sentence and what it rests on; `flagged` where that was taken back since."""
 
     text: str
@@ -380,7 +376,7 @@ class CandidateSentenceView(_View):
     flagged: bool
 
 
-class CandidateView(_View):
+class CandidateView(ViewBase):
     """One text that may be chosen."""
 
     candidate_id: str
@@ -389,7 +385,7 @@ class CandidateView(_View):
     call_id: str | None
 
 
-class GroupStatementView(_View):
+class GroupStatementView(ViewBase):
     """The search of one stage. `options` are there while they are ranked, `winner` from the first choice on.
 
     `answered` of the `asked` members have done the step that runs; `critiques` (by id, without their writers) are there once all are in;
@@ -427,7 +423,7 @@ def view(state: RoomState, participant_id: str | None) -> dict[str, GroupStateme
 
 
 def _one(state: RoomState, one: GroupStatement, me: str | None) -> GroupStatementView:
-    is_open = running(state) is not None and state.stage is not None and state.stage.stage_id == one.stage_id
+    is_open = state.runs(one.stage_id)
     critics = {c.participant_id for c in one.critiques.values()}
     done: Mapping[str, set[str]] = {"ranking": set(one.rankings), "critique": critics, "final": set(one.stances)}
     mine, stance = _critique_of(one, me), one.stances.get(me or "")

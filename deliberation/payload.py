@@ -1,6 +1,6 @@
-"""What every kind of event shares: its base class, and the mark on fields that hold personal data.
+"""What every kind of event shares: its base class, and the mark on fields that hold personal data; and the base of what pages receive.
 
-Stands below `events` so that a mechanism's module can define its own kinds of event beside its rules.
+Stands below `events` and `wire` so that a mechanism's module can define its own kinds of event, and its own view, beside its rules.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class Sentence(BaseModel):
     critiques: tuple[str, ...] = ()
     stage_id: str | None = None
     minority: bool = False
+
+
+class ViewBase(BaseModel):
+    """Base of all shapes that pages receive: frozen."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class PayloadBase(BaseModel):

@@ -328,6 +328,10 @@ class RoomState:
         """The design's stage that runs now."""
         return self.plan.agenda[self.stage.index] if self.stage else None
 
+    def runs(self, stage_id: str) -> bool:
+        """Say whether this stage is the one that runs now."""
+        return self.open and self.stage is not None and self.stage.stage_id == stage_id
+
     @property
     def present(self) -> tuple[Member, ...]:
         """The members who are here, by seat."""

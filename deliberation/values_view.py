@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from deliberation.payload import ViewBase
 from deliberation.values import MAX_ANSWERS, Talk, asked, comparisons, settings_of
 
 if TYPE_CHECKING:
@@ -16,11 +15,7 @@ if TYPE_CHECKING:
 
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ValuesCardView(_View):
+class ValuesCardView(ViewBase):
     """One card. `stands_for`: the cards that were confirmed to say the same, itself left out."""
 
     card_id: str
@@ -34,7 +29,7 @@ class ValuesCardView(_View):
     stands_for: tuple[str, ...]
 
 
-class AlikeView(_View):
+class AlikeView(ViewBase):
     """Two cards that read alike and are not one yet; `mine`: one of them is the viewer's."""
 
     first_card: str
@@ -45,7 +40,7 @@ class AlikeView(_View):
     different: int
 
 
-class ComparisonView(_View):
+class ComparisonView(ViewBase):
     """One question to the viewer: whether `to_card` is wiser than `from_card` in this context."""
 
     from_card: str
@@ -54,14 +49,14 @@ class ComparisonView(_View):
     my_answer: int | None
 
 
-class LineView(_View):
+class LineView(ViewBase):
     """One line of the viewer's chat with the drafting assistant."""
 
     by: Literal["me", "ai"]
     text: str
 
 
-class DraftView(_View):
+class DraftView(ViewBase):
     """A draft that only the viewer sees until they put it up."""
 
     title: str
@@ -70,7 +65,7 @@ class DraftView(_View):
     call_id: str | None
 
 
-class TalkView(_View):
+class TalkView(ViewBase):
     """The viewer's own chat with the drafting assistant; `over`: no more answers are taken."""
 
     context: str
@@ -81,7 +76,7 @@ class TalkView(_View):
     over: bool
 
 
-class ValuesView(_View):
+class ValuesView(ViewBase):
     """Values in a room. `cards` are those that stand, each once, also where several were confirmed to be one.
 
     `writing` and `comparing` say what the stage is for now; `guided`: a drafting assistant may be asked; `compared`: members who have

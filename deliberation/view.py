@@ -173,7 +173,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
                 disagree=sum(v == -1 for v in s.votes.values()),
                 passed=sum(v == 0 for v in s.votes.values()),
                 my_vote=s.votes.get(participant_id or ""),
-                open=state.open and clock is not None and clock.stage_id == s.stage_id,
+                open=state.runs(s.stage_id),
                 flagged=s.flagged,
             )
             for s in state.statements.values()

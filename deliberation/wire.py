@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from deliberation.balloting import BallotView
 from deliberation.casework import CasesView
 from deliberation.design import Briefing, PollQuestion
 from deliberation.group_statement import GroupStatementView
-from deliberation.payload import Role
+from deliberation.payload import Role, ViewBase
 from deliberation.values_view import ValuesView
-
-
-class ViewBase(BaseModel):
-    """Base of all of them."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class MemberView(ViewBase):

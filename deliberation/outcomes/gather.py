@@ -280,7 +280,7 @@ class _Gathering:
                 self._items[option] = Item(option, kind="option", text=texts[option])
             known = {**named, **{own: item for own, item in items.items() if own in held.options}}
             self._papers.setdefault(stage_id, set(known.values())).intersection_update(known.values())
-            settings = next(stage.ballot for stage in state.plan.agenda if stage.id == stage_id)
+            settings = state.plan.stage(stage_id).ballot
             for person, choice in held.cast.items():
                 if person in self._withdrawn:
                     continue

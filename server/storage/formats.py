@@ -185,7 +185,7 @@ def vote_rows(room: Released) -> Iterable[Sequence[object]]:
 def ballot_rows(room: Released) -> Iterable[Sequence[object]]:
     """Yield the rows of `ballots.csv`."""
     for stage_id, held in room.state.ballots.items():
-        settings = next(stage.ballot for stage in room.state.plan.agenda if stage.id == stage_id)
+        settings = room.state.plan.stage(stage_id).ballot
         for voter, choice in held.cast.items():
             power = power_of(settings, room.state, voter)
             yield (room.record.number, stage_id, settings.rule, *cells(narrowed(choice, frozenset(held.options), voter, power=power))[:5])
