@@ -10,9 +10,9 @@ import type { JoinInfo, JoinResponse } from '../protocol/types';
 import { Room } from '../room/room';
 import { Session } from '../room/session';
 import { Thanks } from '../room/thanks';
-import { Mark, now } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { now } from '../ui/controls';
 import { toast } from '../ui/toast';
+import { TopBar } from '../ui/topbar';
 import { Consent, type Consents } from './consent';
 import { Entrance } from './entrance';
 import { Interrupted, Waiting } from './waiting';
@@ -64,10 +64,7 @@ export default function JoinPage({ id }: { id: string }) {
   if (session) return <Visit session={session} info={info} onStartAgain={startAgain} />;
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       {PREVIEW && <p class="banner">{t('preview.banner')}</p>}
       {info && !problem && info.opens_at !== null && info.opens_at > now.value && <Opening id={id} opensAt={info.opens_at} token={invitation} />}
       {problem ? (

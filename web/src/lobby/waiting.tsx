@@ -2,9 +2,9 @@
 import { dateTime, t, type Key } from '../i18n';
 import type { JoinInfo } from '../protocol/types';
 import type { Session } from '../room/session';
-import { clock, Mark, now, Paragraphs, useScreen } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { clock, now, Paragraphs, useScreen } from '../ui/controls';
 import { Reconnecting } from '../ui/reconnecting';
+import { TopBar } from '../ui/topbar';
 import { read } from '../net/tokens';
 import { DevicePanel, Preview } from './devices';
 
@@ -15,10 +15,7 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
   const places = lobby ? Math.max(lobby.target_size, lobby.waiting) : 0;
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       <main class="entrance waiting" data-testid="lobby-waiting">
         <Reconnecting socket={session.socket} />
         <section class="entrance-form">
@@ -98,10 +95,7 @@ export function Interrupted({ session, onStartAgain }: { session: Session; onSta
   const refused = session.refused.value;
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       <main class="notice" data-testid={`interrupted-${reason}`}>
         <h1 {...screen}>{t(title)}</h1>
         <p>{refused ? `${refused.message} ${refused.hint}` : t(`${title}.text` as Key)}</p>

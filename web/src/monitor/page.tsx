@@ -7,11 +7,11 @@ import { mergePatch } from '../net/patch';
 import { Socket } from '../net/socket';
 import { clientId, linkToken } from '../net/tokens';
 import type { FacilitatorCommand, Recognition, RoomCard, ServerMessage } from '../protocol/types';
-import { Mark, useDraft, useScreen } from '../ui/controls';
+import { useDraft, useScreen } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import { LanguagePicker } from '../ui/language';
 import { Reconnecting } from '../ui/reconnecting';
 import { toast } from '../ui/toast';
+import { TopBar } from '../ui/topbar';
 import { OpenRoom } from './open-room';
 import { OverviewCard, urgency } from './overview-card';
 import { Watch } from './watch';
@@ -98,8 +98,7 @@ export default function MonitorPage({ id }: { id: string }) {
   const recognition = monitor.recognition.value;
   return (
     <div class={open ? 'monitor split' : 'monitor'}>
-      <header class="topbar">
-        <Mark />
+      <TopBar>
         <p class="monitor-facts">
           <span>{t('monitor.rooms', { n: rooms.filter((r) => r.open).length })}</span>
           <span>{t('monitor.waiting', { n: monitor.waiting.value })}</span>
@@ -109,8 +108,7 @@ export default function MonitorPage({ id }: { id: string }) {
             </span>
           )}
         </p>
-        <LanguagePicker />
-      </header>
+      </TopBar>
       <section aria-label={t('notices')}>
         <Reconnecting socket={monitor.socket} />
         {recognition?.troubles.map((trouble) => (

@@ -5,8 +5,8 @@ import { getJson, postJson, request } from '../net/api';
 import { Refusal, sentence } from '../net/errors';
 import { linkToken, write } from '../net/tokens';
 import type { DeliberationLinks } from '../protocol/types';
-import { Mark, Tabs, useDraft, useScreen } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { Tabs, useDraft, useScreen } from '../ui/controls';
+import { TopBar } from '../ui/topbar';
 import { DesignForm } from './form';
 import { Links, LinkList } from './links';
 import { TEMPLATES } from './templates';
@@ -19,10 +19,7 @@ export default function OrganisePage() {
   const [token, setToken] = useState(() => linkToken('admin'));
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       {token ? <Organise token={token} onRefused={() => setToken(null)} /> : <Welcome onToken={setToken} />}
     </div>
   );

@@ -1,7 +1,7 @@
 /** Linked consultations: who answered how, what all cohorts hold, what each holds alone. And credit: whose words the outcome rests on. */
 import { number, percent, t } from '../i18n';
 import { type Found, type Suppressible, tooFew } from './data';
-import { Statement } from './statement';
+import { Statements } from './statement';
 import { DataTable } from './table';
 
 interface CohortVotes extends Suppressible {
@@ -44,13 +44,13 @@ export function CohortsSection({ found, figures }: { found: Found; figures: Coho
         ))}
       </ul>
       <h3>{t('cohorts.common')}</h3>
-      <Listed found={found} ids={figures.common} none={t('cohorts.common.none')} testid="cohorts-common" />
+      <Statements found={found} ids={figures.common} none={t('cohorts.common.none')} testid="cohorts-common" />
       {figures.cohorts.map(
         (one) =>
           (one.alone?.length ?? 0) > 0 && (
             <div key={one.cohort}>
               <h3>{t('cohorts.alone', { cohort: one.cohort })}</h3>
-              <Listed found={found} ids={one.alone ?? []} none="" testid="cohorts-alone" />
+              <Statements found={found} ids={one.alone ?? []} none="" testid="cohorts-alone" />
             </div>
           ),
       )}
@@ -86,17 +86,6 @@ export function CohortsSection({ found, figures }: { found: Found; figures: Coho
         ])}
       />
     </>
-  );
-}
-
-function Listed({ found, ids, none, testid }: { found: Found; ids: string[]; none: string; testid: string }) {
-  if (ids.length === 0) return <p class="muted">{none}</p>;
-  return (
-    <ol class="outcome-statements" data-testid={testid}>
-      {ids.map((id) => (
-        <Statement key={id} found={found} id={id} />
-      ))}
-    </ol>
   );
 }
 

@@ -5,10 +5,10 @@ import { download, getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
 import type { OutcomeResult, Outcomes } from '../protocol/types';
-import { Mark, useScreen } from '../ui/controls';
+import { useScreen } from '../ui/controls';
 import { Icon } from '../ui/icons';
-import { LanguagePicker } from '../ui/language';
 import { toast } from '../ui/toast';
+import { TopBar } from '../ui/topbar';
 import { type Found, found as read } from './data';
 import { Figures, type Json, words } from './figures';
 import { SECTIONS } from './methods';
@@ -37,10 +37,7 @@ export default function OutcomePage({ id }: { id: string }) {
   const found = outcomes && read(outcomes);
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       <main class="outcome" data-testid="outcome">
         <p class="eyebrow">{t('outcomes.title')}</p>
         <h1 {...screen} dir="auto">

@@ -3,7 +3,7 @@ import { number, percent, t } from '../i18n';
 import type { OutcomeResult } from '../protocol/types';
 import { type Agreement, type Ballots, type Bridging, type Change, type Found, groupName, groupSeat, type OpinionGroups, type Slate, tooFew } from './data';
 import { OpinionMap } from './map';
-import { Statement } from './statement';
+import { Statement, Statements } from './statement';
 import { DataTable } from './table';
 
 const LISTED = 5;
@@ -44,23 +44,12 @@ export function OpinionGroupsSection({ found, figures }: { found: Found; figures
       {figures.enough && (
         <>
           <h3>{t('outcomes.consensus')}</h3>
-          <List found={found} ids={figures.consensus.slice(0, LISTED)} none={t('outcomes.consensus.none')} testid="consensus" />
+          <Statements found={found} ids={figures.consensus.slice(0, LISTED)} none={t('outcomes.consensus.none')} testid="consensus" />
           <h3>{t('outcomes.divides')}</h3>
-          <List found={found} ids={divides} none={t('outcomes.divides.none')} testid="divides" />
+          <Statements found={found} ids={divides} none={t('outcomes.divides.none')} testid="divides" />
         </>
       )}
     </>
-  );
-}
-
-function List({ found, ids, none, testid }: { found: Found; ids: string[]; none: string; testid: string }) {
-  if (ids.length === 0) return <p class="muted">{none}</p>;
-  return (
-    <ol class="outcome-statements" data-testid={testid}>
-      {ids.map((id) => (
-        <Statement key={id} found={found} id={id} />
-      ))}
-    </ol>
   );
 }
 
@@ -112,7 +101,7 @@ export function BridgingSection({ found, figures }: { found: Found; figures: Bri
   const accepted = figures.items.filter((one) => one.accepted);
   return (
     <>
-      <List found={found} ids={accepted.slice(0, LISTED).map((one) => one.item)} none={t('outcomes.bridging.none')} testid="bridging" />
+      <Statements found={found} ids={accepted.slice(0, LISTED).map((one) => one.item)} none={t('outcomes.bridging.none')} testid="bridging" />
       <DataTable
         columns={[t('outcomes.column.statement'), t('outcomes.column.score'), t('outcomes.agree'), t('outcomes.people')]}
         rows={figures.items.map((one) => [found.text(one.item), one.intercept, one.suppressed ? null : percent(one.support), one.people])}

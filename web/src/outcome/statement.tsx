@@ -10,6 +10,18 @@ interface Counts {
   people: number;
 }
 
+/** Statements by their ids, or why there are none. */
+export function Statements({ found, ids, none, testid }: { found: Found; ids: string[]; none: string; testid: string }) {
+  if (ids.length === 0) return <p class="muted">{none}</p>;
+  return (
+    <ol class="outcome-statements" data-testid={testid}>
+      {ids.map((id) => (
+        <Statement key={id} found={found} id={id} />
+      ))}
+    </ol>
+  );
+}
+
 export function Statement({ found, id, note, children }: { found: Found; id: string; note?: ComponentChildren; children?: ComponentChildren }) {
   const votes = found.votes.get(id);
   return (

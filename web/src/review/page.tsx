@@ -12,8 +12,8 @@ import { Summary } from '../room/summary';
 import type { ReviewRoom, RoomInfo, RoomView } from '../protocol/types';
 import { Balance } from '../ui/balance';
 import { Citations } from '../ui/citations';
-import { Mark, Tabs, useScreen } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { Tabs, useScreen } from '../ui/controls';
+import { TopBar } from '../ui/topbar';
 import { DownloadButton, Downloads } from './downloads';
 import { Lanes } from './lanes';
 import { Player } from './player';
@@ -41,10 +41,7 @@ export default function ReviewPage({ id }: { id: string }) {
 
   return (
     <div class="review page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       {problem ? (
         <main class="notice">
           <h1>{t('review.title')}</h1>

@@ -2,10 +2,10 @@
 import { useState } from 'preact/hooks';
 import { t } from '../i18n';
 import type { JoinInfo } from '../protocol/types';
-import { Dialog, Mark, useScreen } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { Dialog, useScreen } from '../ui/controls';
 import { Reconnecting } from '../ui/reconnecting';
 import { toast } from '../ui/toast';
+import { TopBar } from '../ui/topbar';
 import { since, sorted, Words } from './captions';
 import { Closing } from './closing';
 import { Credit } from './credit';
@@ -27,10 +27,7 @@ export function Thanks({ session, info }: { session: Session; info: JoinInfo | n
     void session.do({ type: 'consent.withdraw', items: [item] }).then((done) => done && toast(t('withdraw.done')));
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       <main class="column thanks" data-testid="thanks">
         <Reconnecting socket={session.socket} />
         <p class="eyebrow">{view.title}</p>

@@ -11,9 +11,9 @@ import { Refusal, sentence } from '../net/errors';
 import { linkToken, read, seatToken } from '../net/tokens';
 import type { JoinInfo, ParticipantCommand, SurveyPage, SurveyStatement } from '../protocol/types';
 import { Credit } from '../room/credit';
-import { Mark, useDraft, useScreen } from '../ui/controls';
-import { LanguagePicker } from '../ui/language';
+import { useDraft, useScreen } from '../ui/controls';
 import { toast } from '../ui/toast';
+import { TopBar } from '../ui/topbar';
 import './survey.css';
 
 const devices = new Devices(); // never started: the entrance wants some
@@ -42,10 +42,7 @@ export default function Survey({ id }: { id: string }) {
   };
   return (
     <div class="page">
-      <header class="topbar">
-        <Mark />
-        <LanguagePicker />
-      </header>
+      <TopBar />
       {problem ? (
         <main class="notice" data-testid="survey-problem">
           <h1>{t('join.problem')}</h1>
