@@ -48,6 +48,11 @@ def opened(design: Design, room_id: str, new_id: Callable[[], str]) -> list[Payl
     ]
 
 
+def places(survey: RoomState, limit: int) -> int:
+    """Return how many more statements a survey may be given, of `limit` that stand there at most."""
+    return max(0, limit - len({s.text for s in survey.statements.values() if not s.withdrawn}))
+
+
 def added(
     survey: RoomState, rooms: Sequence[tuple[RoomState, Mapping[str, str]]], limit: int, new_id: Callable[[], str]
 ) -> list[Payload]:
@@ -70,7 +75,7 @@ def added(
             statement_id=new_id(), participant_id=None, text=text, origin="carried",
             source_room=state.room_id, source_statement=statement.statement_id,
         )
-        for text, (_, state, statement) in ranked[: max(0, limit - len(standing))]
+        for text, (_, state, statement) in ranked[: places(survey, limit)]
     ]  # fmt: skip
 
 

@@ -110,15 +110,18 @@ class Surveys:
 
     async def _heard(self, design: Design, state: RoomState) -> list[StatementAdded]:
         """Return the groups' statements that this survey has not been given yet, in words that may leave the rooms."""
+        limit = survey.settings(design).statements
+        if not survey.places(state, limit):
+            return []
         names = await names_of(self._store, design.id)
         rooms = []
         for record in await self._store.rooms(design.id):
             if record.meeting and record.closed_at is not None:
-                whole = fold_all(await self._store.events(record.room_id))
+                whole = await asyncio.to_thread(fold_all, await self._store.events(record.room_id))
                 shown = (await release(self._store, record.room_id, names)).state
                 texts = {own: told.text for own, told in zip(whole.statements, shown.statements.values(), strict=True)}
                 rooms.append((whole, texts))
-        made = survey.added(state, rooms, survey.settings(design).statements, new_id)
+        made = survey.added(state, rooms, limit, new_id)
         return [one for one in made if isinstance(one, StatementAdded)]
 
     async def _room_of(self, participant_id: str) -> str:

@@ -285,6 +285,7 @@ static int emitter_init(Emitter *self, PyObject *args, PyObject *kwargs) {
     self->header_size = (int)size;
     Py_INCREF(Py_None); Py_XSETREF(self->lane, Py_None);
     Py_INCREF(Py_None); Py_XSETREF(self->context, Py_None);
+    self->srtp = NULL;
     return 0;
 }
 
@@ -341,6 +342,17 @@ static int shift_vp8(uint8_t *body, Py_ssize_t size, PyObject *vp8, long long pi
     return 0;
 }
 
+/* Copy the header into a free slot and write what every packet has of its own. `first` is the marker with the payload type. */
+static uint8_t *begin(Emitter *self, long long first, long long number, long long timestamp, PyObject *send_time) {
+    uint8_t *slot = free_slot();
+    memcpy(slot, self->header, self->header_size);
+    slot[1] = (uint8_t)first;
+    write16(slot + 2, (uint32_t)number);
+    write32(slot + 4, (uint32_t)(timestamp + self->timestamp_shift));
+    if (self->send_time_at) memcpy(slot + self->send_time_at, PyBytes_AS_STRING(send_time), 3);
+    return slot;
+}
+
 /* Protect and queue what stands in the free slot; -1 with an exception only if the relay's `send` raised one. */
 static int dispatch(Emitter *self, uint8_t *slot, int length, Py_ssize_t payload) {
     if (protect(self->srtp, slot, &length)) { self->errors++; return 0; }
@@ -366,12 +378,7 @@ static PyObject *emitter_emit(Emitter *self, PyObject *const *args, Py_ssize_t c
     Py_ssize_t size = PyBytes_GET_SIZE(args[3]);
     int start = self->header_size;
     if (!self->srtp || !self->lane || start + size + TRAILER > SLOT_BYTES) { self->errors++; Py_RETURN_NONE; }
-    uint8_t *slot = free_slot();
-    memcpy(slot, self->header, start);
-    slot[1] = (uint8_t)(marker | self->payload_type);
-    write16(slot + 2, (uint32_t)number);
-    write32(slot + 4, (uint32_t)(timestamp + self->timestamp_shift));
-    if (self->send_time_at) memcpy(slot + self->send_time_at, PyBytes_AS_STRING(args[4]), 3);
+    uint8_t *slot = begin(self, marker | self->payload_type, number, timestamp, args[4]);
     if (self->level_at) slot[self->level_at] = (uint8_t)level;
     memcpy(slot + start, PyBytes_AS_STRING(args[3]), size);
     if ((picture || self->tl0_shift) && shift_vp8(slot + start, size, args[6], picture, self->tl0_shift)) return NULL;
@@ -392,13 +399,8 @@ static PyObject *emitter_emit_rtx(Emitter *self, PyObject *const *args, Py_ssize
     Py_ssize_t size = PyBytes_GET_SIZE(args[6]);
     int start = self->header_size;
     if (!self->srtp || start + 2 + size + TRAILER > SLOT_BYTES) { self->errors++; Py_RETURN_NONE; }
-    uint8_t *slot = free_slot();
-    memcpy(slot, self->header, start);
-    slot[1] = (uint8_t)(marker | type);
-    write16(slot + 2, (uint32_t)own);
-    write32(slot + 4, (uint32_t)(timestamp + self->timestamp_shift));
+    uint8_t *slot = begin(self, marker | type, own, timestamp, args[7]);
     write32(slot + 8, (uint32_t)ssrc);
-    if (self->send_time_at) memcpy(slot + self->send_time_at, PyBytes_AS_STRING(args[7]), 3);
     write16(slot + start, (uint32_t)number);
     memcpy(slot + start + 2, PyBytes_AS_STRING(args[6]), size);
     if ((picture || self->tl0_shift) && shift_vp8(slot + start + 2, size, args[8], picture, self->tl0_shift)) return NULL;

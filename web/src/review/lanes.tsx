@@ -13,7 +13,7 @@ export function Lanes({ player, view }: { player: Player; view: RoomView }) {
   return (
     <section class="lanes" aria-label={t('review.audio')} data-testid="review-audio">
       <div class="lanes-head">
-        <button type="button" class="button small primary" data-testid="audio-play" aria-pressed={player.playing.value} onClick={() => player.toggle()}>
+        <button type="button" class="button small primary" data-testid="audio-play" onClick={() => player.toggle()}>
           <Icon name={player.playing.value ? 'pause' : 'play'} />
           {t(player.playing.value ? 'review.pause' : 'review.play')}
         </button>
