@@ -50,6 +50,7 @@ from server.settings import Settings
 from server.signalling.handlers import Handlers
 from server.signalling.session import HANDLERS, RELAY, STRANGERS, STRANGERS_ALL, STRANGERS_EACH, Session
 from server.storage.store import Store
+from server.tasks import end
 from server.valkey import EmbeddedValkey
 from server.work_streams import RedisWorkQueue
 from transcription.decode import AudioPacket
@@ -321,9 +322,7 @@ async def live_bus(settings: Settings) -> AsyncIterator[str]:
     try:
         yield url
     finally:
-        watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watch
+        await end(watch)
         await asyncio.to_thread(valkey.stop)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +25,7 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
 
 from deliberation.errors import Unavailable
+from server.tasks import end
 
 _log = structlog.get_logger(__name__)
 _PREFIX = "parley:"
@@ -99,9 +100,7 @@ class Bus:
     ) -> None:
         """Stop listening and close the connections."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
         await self._redis.aclose()
 
     async def ping(self) -> None:

@@ -24,6 +24,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from server.bus import connect, reaching_redis
+from server.tasks import end
 from transcription.settings import TranscriptionSettings
 from transcription.work import KINDS, Claim, Kind, WorkItem, WorkResult
 
@@ -102,9 +103,7 @@ class RedisWorkQueue:
     ) -> None:
         """Stop reading and close the connections."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
         await self._redis.aclose()
 
     async def submit(self, item: WorkItem) -> None:
