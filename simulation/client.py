@@ -109,7 +109,6 @@ class Times:
     """When things happened, Unix seconds; None: not yet."""
 
     started_at: float | None = None
-    welcome_at: float | None = None
     seated_at: float | None = None
     media_at: float | None = None
     first_video_at: float | None = None
@@ -197,11 +196,6 @@ class Participant:
     def lines(self) -> Mapping[str, Line]:
         """The receiving lines of the present media connection, by mid."""
         return self.media.lines if self.media else {}
-
-    def frames_of(self, participant_id: str, kind: str = "video") -> int:
-        """Return how many frames of a participant have come in over the present connection, on the line that carries them now."""
-        mids = [slot.mid for slot in self.slots if slot.participant_id == participant_id and slot.kind == kind]
-        return sum(self.lines[mid].frames for mid in mids if mid in self.lines)
 
     async def do(self, command: ParticipantCommand) -> None:
         """Carry out a command. Raises the `ParleyError` that refuses it, `Unavailable` when the connection is lost meanwhile."""
@@ -316,7 +310,6 @@ class Participant:
             case Welcome():
                 self._welcome = message
                 self.participant_id = message.participant_id
-                self.times.welcome_at = time.time()
                 self.times.connections += 1
                 if self._practice:
                     self._practice = False

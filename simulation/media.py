@@ -39,7 +39,6 @@ class Line:
     octets: int = 0
     frames: int = 0
     keyframes: int = 0
-    voiced_packets: int = 0
     first_frame_at: float | None = None
     last_at: float | None = None
     ssrcs: set[int] = field(default_factory=set)
@@ -77,9 +76,6 @@ class _Receiver:
         stream.add(packet)
         if line.kind == "audio":
             line.frames += 1
-            level = packet.extensions.audio_level
-            if level is not None and level[1] < 127:
-                line.voiced_packets += 1
         elif payload:
             if _starts_keyframe(payload):
                 line.keyframes += 1

@@ -65,11 +65,6 @@ class Segmenter:
         return self._onset is not None
 
     @property
-    def open_start(self) -> int | None:
-        """Where the open segment's audio begins; None while none is open."""
-        return self._start if self._open else None
-
-    @property
     def paused(self) -> bool:
         """Whether the open segment is in a silence long enough to begin a final."""
         return self._paused

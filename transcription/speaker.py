@@ -69,11 +69,6 @@ class Speaker:
         return self._cursor or 0
 
     @property
-    def segment_start(self) -> int | None:
-        """Where the open segment's audio begins; None while none is open."""
-        return self._segmenter.open_start
-
-    @property
     def paused(self) -> bool:
         """Whether the open segment is in a silence."""
         return self._segmenter.paused

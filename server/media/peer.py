@@ -64,7 +64,6 @@ class _Counters:
     bytes_in: int = 0
     malformed: int = 0
     unauthentic: int = 0
-    rtcp_out: int = 0
 
 
 class Peer:
@@ -383,7 +382,6 @@ class Peer:
         self._length[0] = len(packet)
         if srtp.protect_rtcp(self._outbound.c, self._buffer.c, self._length) == 0:
             self._send(self._buffer.view[: self._length[0]], self._address)
-            self._counters.rtcp_out += 1
 
     def _ask_again(self, track: Track, at: float) -> None:
         wanted = track.missing.due(at, self._round_trip)

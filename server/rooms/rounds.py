@@ -53,10 +53,6 @@ class Past:
         state = self._states.get(room_id)
         return state.round + 1 if state is not None and goes_on(state, participant_id) else None
 
-    def round_of(self, room_id: str) -> int:
-        """Return the round of a room that runs; 1 where there are no rounds to tell apart."""
-        return self._open.get(room_id, 1)
-
     def open_before(self, round_: int) -> bool:
         """Say whether a room of an earlier round still runs."""
         return any(earlier < round_ for earlier in self._open.values())

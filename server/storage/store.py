@@ -322,13 +322,6 @@ class Store:
         async with self._engines.read() as db:
             return await db.scalar(select(t.settings.c.value).where(t.settings.c.key == key))
 
-    async def set_setting(self, key: str, value: str) -> None:
-        """Store a setting."""
-        async with self._engines.write() as db:
-            done = await db.execute(update(t.settings).where(t.settings.c.key == key).values(value=value))
-            if not done.rowcount:
-                await db.execute(insert(t.settings).values(key=key, value=value))
-
     async def secret(self, key: str) -> str:
         """Return a secret of 32 random bytes (hexadecimal) that all nodes share; made at its first use."""
         for _ in range(2):
