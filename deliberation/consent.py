@@ -38,7 +38,7 @@ from deliberation.events import (
 )
 from deliberation.group_statement import CandidateCritiqued, CandidateProposed
 from deliberation.names import Masker
-from deliberation.privacy import mask_payload
+from deliberation.redactor import mask_payload
 from deliberation.translations import TextTranslated
 from deliberation.values import CardAdded, CardWithdrawn
 

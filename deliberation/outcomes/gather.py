@@ -21,7 +21,7 @@ from deliberation.events import Event, StatementAdded, UtteranceFinal
 from deliberation.outcomes import contributions, gather_stages
 from deliberation.outcomes.disclosure import OTHER, coarsen
 from deliberation.outcomes.record import Ballot, Consent, Item, Judgement, Mode, Participant, Record, content_hash
-from deliberation.privacy import Mode as PrivacyMode
+from deliberation.redactor import Mode as PrivacyMode
 from deliberation.room import fold_all
 from deliberation.state import RoomState
 

@@ -16,7 +16,7 @@ import yaml
 
 from deliberation.errors import Conflict
 from deliberation.names import Masker
-from deliberation.privacy import MASKED, Mode, redact_design
+from deliberation.redactor import MASKED, Mode, redact_design
 from server.storage import formats
 from server.storage.records import DeliberationRecord
 from server.storage.released import Released, names_of, release

@@ -16,7 +16,8 @@ from deliberation.design import Design
 from deliberation.errors import Conflict
 from deliberation.events import Event
 from deliberation.names import Masker, likely_names
-from deliberation.privacy import Mode, masker_for, redact, reviewable
+from deliberation.privacy import redact, reviewable
+from deliberation.redactor import Mode, masker_for
 from deliberation.room import fold_all
 from deliberation.state import RoomState
 from server.http.models import AudioFile, NameFlag

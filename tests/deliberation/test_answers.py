@@ -11,7 +11,8 @@ from deliberation.answers import ANSWERS
 from deliberation.balloting import CastBallot
 from deliberation.commands import AddStatement, AnswerPoll, CastVote, CloseRoom, Leave, NextStage, WithdrawConsent
 from deliberation.events import PAYLOAD_TYPES, Event
-from deliberation.privacy import Mode, redact
+from deliberation.privacy import redact
+from deliberation.redactor import Mode
 from deliberation.room import fold_all
 from deliberation.view import room_view
 from tests.deliberation.rooms import Log

@@ -8,7 +8,8 @@ from deliberation.balloting import CastBallot, count
 from deliberation.commands import AddStatement, CastVote, WithdrawStatement
 from deliberation.design import parse_design
 from deliberation.errors import Conflict, InvalidInput, ParleyError
-from deliberation.privacy import Mode, redact
+from deliberation.privacy import redact
+from deliberation.redactor import Mode
 from deliberation.room import fold_all
 from deliberation.view import room_view, visible_event
 from tests.deliberation.rooms import DESIGN, Log, flat

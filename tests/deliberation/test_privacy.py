@@ -49,7 +49,8 @@ from deliberation.events import (
     VoteCast,
     Word,
 )
-from deliberation.privacy import FIELDS, Mode, redact, reviewable
+from deliberation.privacy import redact, reviewable
+from deliberation.redactor import FIELDS, Mode
 from deliberation.room import fold_all
 from deliberation.translations import TextTranslated
 from deliberation.view import room_view

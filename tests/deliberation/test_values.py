@@ -8,7 +8,8 @@ from deliberation.consent import erased, erasures_of
 from deliberation.design import parse_design
 from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, TooMany
 from deliberation.events import AiCalled
-from deliberation.privacy import Mode, redact
+from deliberation.privacy import redact
+from deliberation.redactor import Mode
 from deliberation.room import fold_all
 from deliberation.values import (
     AddCard,
