@@ -10,6 +10,8 @@ COPY docs/ /srv/parley/docs/
 RUN npm run build
 
 FROM python:3.12-slim-bookworm AS packages
+# A compiler for the media plane's hot loop; it stays in this stage.
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/parley
 RUN python -m venv .venv
 ENV VIRTUAL_ENV=/srv/parley/.venv UV_LINK_MODE=copy UV_NO_CACHE=1
