@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,8 @@ import pytest_asyncio
 
 from deliberation.design import parse_design
 from server.clock import now
-from server.rooms.registry import Registry
 from server.storage.records import ParticipantRecord
-from server.storage.store import Store
-from tests.server.rooms.test_rounds import FakePage, NoMedia, World
+from tests.server.rooms.test_rounds import FakePage, World, serving
 
 DESIGN = {
     "id": "d", "title": "T", "question": "Q?", "opens_at": "2099-01-01T18:00:00+01:00", "practice": False,
@@ -24,19 +21,8 @@ DESIGN = {
 
 @pytest_asyncio.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await Store.open(f"sqlite:///{tmp_path}/t.db")
-    await store.create_deliberation(parse_design(DESIGN), now())
-
-    async def no_partner(participant_id: str, deliberation_id: str) -> None: ...
-
-    registry = Registry(store, lambda room: NoMedia(), no_partner)  # type: ignore[arg-type,return-value]
-    ready = asyncio.Event()
-    task = asyncio.create_task(registry.run(ready))
-    await ready.wait()
-    yield World(registry, store)
-    registry.stop()
-    await asyncio.wait_for(task, 10)
-    await store.close()
+    async with serving(tmp_path, parse_design(DESIGN)) as world:
+        yield world
 
 
 def person(name: str) -> ParticipantRecord:
