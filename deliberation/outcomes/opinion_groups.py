@@ -168,7 +168,7 @@ def opinion_groups(matrix: JudgementMatrix, settings: Settings = Settings()) -> 
         taking_part = participating(matrix, settings)
         if len(taking_part) < settings.min_people:
             note = f"{len(taking_part)} people voted; groups are sought from {settings.min_people} people on"
-        elif len(np.unique(points[taking_part], axis=0)) < 2:
+        elif _distinct(points[taking_part]) < 2:
             note = "everybody voted alike: there are no groups to tell apart"
         else:
             found, silhouettes, state = _find_groups(points[taking_part], settings)
@@ -265,9 +265,10 @@ class _GroupCounts:
 
 
 def _find_groups(points: Floats, settings: Settings) -> tuple[Ints, dict[int, float], KState]:
-    distinct = len(np.unique(points, axis=0))
-    base = KMeans(min(settings.base_clusters, distinct), n_init=1, random_state=settings.seed).fit(points)
-    centres, sizes = base.cluster_centers_, np.bincount(base.labels_)
+    # People who voted alike differ in their last bits, and k-means leaves the clusters between them empty: only full ones count.
+    base = KMeans(min(settings.base_clusters, _distinct(points)), n_init=1, random_state=settings.seed).fit(points)
+    full, place, sizes = np.unique(base.labels_, return_inverse=True, return_counts=True)
+    centres = base.cluster_centers_[full]
     largest = min(settings.max_groups, 2 + len(centres) // 12)
     wanted = [settings.groups] if settings.groups else list(range(2, largest + 1))
     if max(wanted) > len(centres):
@@ -281,7 +282,12 @@ def _find_groups(points: Floats, settings: Settings) -> tuple[Ints, dict[int, fl
     state = smooth_k(settings.previous, best, settings.k_buffer)
     if state.shown_k not in clusterings:
         state = KState(best, 1, best)
-    return _by_size(clusterings[state.shown_k][base.labels_]), silhouettes, state
+    return _by_size(clusterings[state.shown_k][place]), silhouettes, state
+
+
+def _distinct(points: Floats) -> int:
+    """Count the places that differ by more than rounding."""
+    return len(np.unique(points.round(9), axis=0))
 
 
 def _by_size(labels: Ints) -> Ints:

@@ -9,9 +9,11 @@ commits of a WAL can be lost then. One fsync per append (about 1 to 10 ms) is pa
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,18 @@ class Engines:
 
     async def migrate(self, revision: str = "head") -> None:
         """Bring the schema to a revision, in one transaction; nodes that start together take turns."""
-        if self.path:
-            with translated():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        async with self.write() as connection:
-            if not self.sqlite:
+        if self.path is None:
+            async with self.write() as connection:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            await connection.run_sync(upgrade, revision)
+                await connection.run_sync(upgrade, revision)
+            return
+        with translated():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        async with _turn(self.path.parent):
+            with translated(), suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            async with self.write() as connection:
+                await connection.run_sync(upgrade, revision)
 
     async def scrub(self) -> None:
         """Move what a transaction has erased out of SQLite's write-ahead log too, as far as readers permit now."""
@@ -96,6 +102,21 @@ def _async_url(url: str) -> URL:
     parsed = make_url(url)
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
     return parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
+
+
+@asynccontextmanager
+async def _turn(folder: Path) -> AsyncIterator[None]:
+    """Wait until no other process or store is in here for the folder.
+
+    SQLite's own lock does not do: turning a new file's log to WAL fails at once where another connection is doing the same.
+    """
+    with translated():
+        held = os.open(folder, os.O_RDONLY)
+    try:
+        await asyncio.to_thread(fcntl.flock, held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _pragmas(connection: Any, _record: Any) -> None:

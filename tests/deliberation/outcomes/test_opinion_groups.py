@@ -80,6 +80,27 @@ def test_people_who_all_vote_alike_are_not_split() -> None:
     assert not outcome.enough and "alike" in outcome.note
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_people_of_a_camp_who_saw_different_statements_differ_by_rounding_only(seed: int) -> None:
+    # Small groups that each saw their own statements: a few places, each held by many people, a last bit apart.
+    rng = np.random.default_rng(seed)
+    table: list[list[int | None]] = [[None] * 24 for _ in range(20)]
+    order = rng.permutation(20)
+    for group in range(4):
+        members = order[group * 5 : group * 5 + 5]
+        for person in members:
+            camp = 1 if person % 2 else -1
+            table[person][:4] = [camp, -camp, camp, 1]
+            for other in members:
+                table[person][4 + other] = 1 if other % 2 == person % 2 else (-1 if other % 3 else 0)
+    outcome = opinion_groups(matrix_of(table))
+    assert outcome.enough and outcome.people_grouped == 20
+    camp_of = {f"p{person}": person % 2 for person in range(20)}
+    for group in outcome.groups:
+        members = [camp_of[p] for p, g in zip(outcome.rows.participants, outcome.rows.groups, strict=True) if g == group.id]
+        assert len(set(members)) == 1
+
+
 def test_whoever_judged_fewer_than_seven_statements_is_on_the_map_but_in_no_group() -> None:
     matrix, _ = camps(40, 30, 2, seed=3)
     few = matrix_of([[1, -1, 1, 1, -1, 1] + [None] * 24])

@@ -1,5 +1,5 @@
 /** The room's keyboard: M, V, R, C, H, ? (can be switched off), and Space to talk while muted. Never while typing or with a modifier. */
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { DialogName } from './dialogs';
 import type { Session } from './session';
 
@@ -7,7 +7,8 @@ const TYPING = 'input, textarea, select, [contenteditable]';
 const OWN_SPACE = `${TYPING}, button, a, summary, [role="tab"], video, audio`;
 
 export function useKeys(session: Session, open: (name: DialogName) => void): void {
-  useEffect(() => {
+  // Before the room is painted: whoever sees it can use it.
+  useLayoutEffect(() => {
     let talking = false;
     const down = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : document.body;
