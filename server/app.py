@@ -37,6 +37,7 @@ from server.http.limits import Waiting
 from server.http.routes import setup_routes
 from server.http.security import MAX_BODY_BYTES, middlewares
 from server.ids import new_id
+from server.outcome_drafts import Drafter
 from server.parts import database_url, media_config, transcription_settings
 from server.peers import Peers, inner_application
 from server.rooms.hearing import Hearing
@@ -250,6 +251,7 @@ async def serve(
             if not placement.is_alone:
                 app[RELAY] = peers.relay
             setup_routes(app)
+            drafter = Drafter(app[keys.OUTCOMES], store, model, new_id, now) if model is not None else None
 
             async def serve_relayed(page: web.WebSocketResponse) -> None:
                 await Session(page, settings.messages_per_second).run(handlers)
@@ -270,6 +272,8 @@ async def serve(
                 rooms_ready = asyncio.Event()
                 rooms = group.create_task(registry.run(rooms_ready))
                 beside = [group.create_task(_purge(store)), group.create_task(health.watch())]
+                if drafter is not None:
+                    beside.append(group.create_task(drafter.run()))
                 if settings.workers:
                     environment = worker_environment(settings, redis_url)
                     beside.append(

@@ -155,11 +155,20 @@ def _both_sides(templates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(kept, key=lambda one: str(one["template"])) if hidden else kept
 
 
+def _slate_shown(shown: dict[str, Any]) -> dict[str, Any]:
+    """Of those whom the slate leaves out everybody sees what they agree with, never how many: the others' votes could be had from that."""
+    few = shown["left_out"]
+    if few is None or few.get("suppressed"):
+        return shown
+    return {**shown, "left_out": {**few, "agreed": [{"item": one["item"]} for one in few["agreed"]]}}
+
+
 ALSO_HIDDEN: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "cases": _cases,
     "credit": _credit,
     "moral-graph": _moral_graph,
     "opinion-groups": _lists_of_statements,
+    "slate": _slate_shown,
 }
 """By method: what has to go from its figures after `disclosure.public`."""
 

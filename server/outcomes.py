@@ -14,7 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -32,8 +32,9 @@ from deliberation.survey import counted
 from facilitator.text import content_words
 from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
+from server.outcome_drafts import DRAFTED, METHOD_OF, with_drafts
 from server.outcome_plans import figures_for_everybody, plan, title_of
-from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
+from server.storage.records import DeliberationRecord, DraftRecord, LinkRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
 from server.storage.store import Store
 
@@ -43,6 +44,29 @@ KEPT_SECONDS = 3600  # what retention erases is gone from here as soon
 KEPT = 16  # deliberations whose outcomes stay in memory; the one asked for longest ago goes first
 DERIVED = ("contribution", "response", "sentence", "outcome")  # items that credit needs, and no page lists
 Version = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """What an outcome was computed from besides the design: how much was in all logs, whether nothing more is coming, and stored drafts."""
+
+    written: int
+    settled: bool
+    drafts: tuple[DraftRecord, ...]
+
+    @classmethod
+    def of(cls, rooms: Sequence[RoomRecord], drafts: Sequence[DraftRecord]) -> Logs:
+        """Take all of a deliberation's rooms, its surveys among them."""
+        real = [room for room in rooms if not room.practice]
+        settled = any(room.meeting for room in real) and all(room.closed_at is not None for room in real)
+        return cls(sum(room.last_seq for room in real), settled, tuple(drafts))
+
+
+class Drafting(Protocol):
+    """Who writes texts for outcomes. `server/outcome_drafts` is one."""
+
+    def consider(self, found: Computed) -> bool:
+        """Look at an outcome that was asked for; say whether something is being written for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,7 @@ class Computed:
     refused: Mapping[str, str]
     people: tuple[ParticipantRecord, ...]
     rooms: tuple[RoomRecord, ...]
+    logs: Logs
 
     @property
     def design(self) -> Design:
@@ -70,6 +95,11 @@ class OutcomeBook:
         self._store = store
         self._kept: OrderedDict[str, Computed] = OrderedDict()
         self._busy: dict[str, asyncio.Lock] = {}
+        self.drafter: Drafting | None = None
+
+    def drafting(self, found: Computed) -> bool:
+        """Say whether a model is writing texts for an outcome just now; where they are wanting it is made to."""
+        return self.drafter is not None and self.drafter.consider(found)
 
     async def computed(self, deliberation_id: str) -> Computed:
         """Return the outcome of the rooms that are over. Raises `NotFound`."""
@@ -77,11 +107,13 @@ class OutcomeBook:
         async with self._busy.setdefault(deliberation_id, asyncio.Lock()):
             every = await self._store.rooms(deliberation_id)
             rooms = tuple(room for room in every if room.meeting)
+            logs_now = Logs.of(every, await self._store.drafts(deliberation_id))
             people = tuple(p for p in await self._store.participants(deliberation_id) if not p.simulated)
             over = [room for room in every if not room.practice and (room.survey or room.closed_at is not None)]
             version: Version = (
                 deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in over), len(rooms),
                 int(now() // KEPT_SECONDS), len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
+                logs_now.settled, logs_now.drafts,
             )  # fmt: skip
             kept = self._kept.get(deliberation_id)
             if kept is None or kept.version != version:
@@ -91,7 +123,7 @@ class OutcomeBook:
                     over_now = room.closed_at is not None
                     logs.append(await asyncio.to_thread(counted, events, deliberation.design, over=over_now) if room.survey else events)
                 key = (await self._store.secret(PRIVACY_KEY)).encode()
-                kept = await asyncio.to_thread(_compute, version, deliberation, rooms, people, logs, key)
+                kept = await asyncio.to_thread(_compute, version, deliberation, rooms, people, logs, key, logs_now)
                 self._kept[deliberation_id] = kept
             self._kept.move_to_end(deliberation_id)
             while len(self._kept) > KEPT:
@@ -101,7 +133,7 @@ class OutcomeBook:
 
 def _compute(
     version: Version, deliberation: DeliberationRecord, rooms: tuple[RoomRecord, ...], people: tuple[ParticipantRecord, ...],
-    logs: Sequence[Any], key: bytes,
+    logs: Sequence[Any], key: bytes, logs_now: Logs,
 ) -> Computed:  # fmt: skip
     # Here, since scikit-learn and SciPy take seconds to load, which a server's start has not.
     from deliberation.outcomes import registry
@@ -123,17 +155,19 @@ def _compute(
             if isinstance(parameters, str):
                 refused[method] = parameters
                 continue
+            if method in METHOD_OF.values():
+                parameters = with_drafts(method, parameters, gathered.record, design.language, logs_now.drafts)
             results.append(registry.compute(method, gathered.record, parameters))
         except ParleyError as error:
             refused[method] = error.message
         except Exception:
             log.exception("an outcome could not be computed", deliberation=deliberation.deliberation_id, method=method)
             refused[method] = "This could not be computed."
-    return Computed(version, deliberation, gathered, tuple(results), refused, people, rooms)
+    return Computed(version, deliberation, gathered, tuple(results), refused, people, rooms, logs_now)
 
 
-def view(found: Computed, *, full: bool) -> Outcomes:
-    """Return the outcome for its page: with rows for researchers (`full`), else as anybody may see it."""
+def view(found: Computed, *, full: bool, drafting: bool = False) -> Outcomes:
+    """Return the outcome for its page: with rows for researchers (`full`), else as anybody may see it. `drafting`: texts are being written."""
     record, design = found.gathered.record, found.design
     over = [room for room in found.rooms if room.closed_at is not None]
     return Outcomes(
@@ -173,7 +207,7 @@ def view(found: Computed, *, full: bool) -> Outcomes:
             OutcomeResult(
                 method=result.method,
                 version=result.version,
-                parameters=dict(result.parameters),
+                parameters={k: v for k, v in result.parameters.items() if full or k not in DRAFTED},
                 seed=result.seed,
                 input_hash=result.input_hash,
                 title=title_of(design, result),
@@ -182,6 +216,7 @@ def view(found: Computed, *, full: bool) -> Outcomes:
             for result in found.results
         ),
         refused=dict(found.refused),
+        drafting=drafting,
     )
 
 
@@ -217,7 +252,7 @@ def process_card(found: Computed) -> report.ProcessCard:
             *(f"{stage.title}: {stage.prompt}" if stage.prompt else stage.title for stage in design.stages),
             *(f"{question.text} (1 = {question.low}, {question.scale} = {question.high})" for question in design.poll),
         ),
-        ai=ai_uses(found.gathered.rooms),
+        ai=ai_uses(found.gathered.rooms, found.logs.drafts),
         methods=tuple(report.method_use(result) for result in found.results),
         changed=_changes(found),
         limits=report.limits_of(found.gathered.people, compared, run) if over else ("No room is over yet.",),
@@ -256,13 +291,15 @@ def run_report(found: Computed, links: Sequence[LinkRecord] = ()) -> report.RunR
     )
 
 
-def ai_uses(rooms: Sequence[RoomState]) -> tuple[report.AiUse, ...]:
+def ai_uses(rooms: Sequence[RoomState], drafts: Sequence[DraftRecord] = ()) -> tuple[report.AiUse, ...]:
     """Count what the AI did: calls to a model by purpose, remarks by rule, drafted statements; and how often people overruled it.
 
     Overruled: a remark that somebody found unhelpful or declined, a draft that was taken back, a summary's sentence marked as wrong.
     """
     times: Counter[tuple[str, str, str]] = Counter()
     overruled: Counter[tuple[str, str, str]] = Counter()
+    for draft in drafts:
+        times[f"asked a model: {draft.call.purpose}", draft.call.model, draft.call.prompt] += 1
     for room in rooms:
         for call in room.ledger.values():
             times[f"asked a model: {call.purpose}", call.model, call.prompt] += 1

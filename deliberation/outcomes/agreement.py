@@ -2,13 +2,13 @@
 
 Owns: agreement with each statement by segment, bridge = the lowest of them, polarisation = highest − lowest (Konya et al. 2023,
 "Democratic policy development using collective dialogues and AI", arXiv 2311.02242, §3.2 bridging-based ranking), the inference of
-missing votes with its confidence and hold-out accuracy, and the evidence that a drafted clause rests on. Never drafts a clause
-(`facilitator` does, and hands the text in) and never lets an inferred vote stand in for a cast one. Pure; called by `registry`.
+missing votes with its confidence and hold-out accuracy, and the evidence that each drafted clause rests on. Never drafts a clause
+(`facilitator` does, and the text is handed in) and never lets an inferred vote stand in for a cast one. Pure; called by `registry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from deliberation.errors import InvalidInput
+from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.factorisation import Fit, factorise
 from deliberation.outcomes.votes import JudgementMatrix
 
@@ -30,7 +31,7 @@ class Settings:
     """`segment`: the attribute to compare by ("" = the first there is); segments of fewer than `min_people` judges are left out.
 
     `penalty` (ridge, once for each person and item) was chosen on Polis's open data; `bridge` is the least agreement that counts as
-    bridging.
+    bridging. `clauses` were drafted from bridging statements.
     """
 
     segment: str = ""
@@ -39,6 +40,7 @@ class Settings:
     infer: bool = True
     penalty: float = 2.0
     hold_out: float = 0.2
+    clauses: tuple[Draft, ...] = ()
     seed: int = 0
 
 
@@ -96,27 +98,30 @@ class InferredVote:
 
 
 @dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause drafted from bridging statements: the lowest bridge among them, the fewest people who judged one, and all their figures."""
+
+    draft: Draft
+    people: int
+    bridge: float
+    evidence: tuple[StatementAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
-    """Statements by falling bridge; `bridging` are those at or above the threshold."""
+    """Statements by falling bridge; `bridging` are those at or above the threshold, `clauses` what was drafted from them."""
 
     segment: str
     segments: tuple[str, ...]
     people: int
     statements: tuple[StatementAgreement, ...]
     bridging: tuple[str, ...]
+    clauses: tuple[Clause, ...]
     inference: Inference | None
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A clause drafted from bridging statements, with what each of them rests on."""
-
-    text: str
-    evidence: tuple[StatementAgreement, ...]
-
-
 def agreement(matrix: JudgementMatrix, settings: Settings = Settings()) -> Agreement:
-    """Compare the segments on every statement. Raises InvalidInput where the votes carry no segment."""
+    """Compare the segments on every statement. Raises InvalidInput where the votes carry no segment, or a clause rests on what does not bridge."""
     if not settings.segment and not matrix.segments:
         raise InvalidInput("no_segments", "the votes carry no segment to compare by", "name one, or use opinion groups as segments")
     name = settings.segment or next(iter(matrix.segments))
@@ -146,18 +151,18 @@ def agreement(matrix: JudgementMatrix, settings: Settings = Settings()) -> Agree
             min(inferred) if len(inferred) >= 2 else None, by_segment,
         ))
     statements.sort(key=lambda s: (s.bridge is None, -(s.bridge or 0.0)))
-    bridging = tuple(s.item for s in statements if s.bridge is not None and s.bridge >= settings.bridge)
+    bridging = {s.item: s for s in statements if s.bridge is not None and s.bridge >= settings.bridge}
+    clauses = tuple(_clause(draft, bridging) for draft in settings.clauses)
     people = int((matrix.votes_per_person() > 0).sum())
-    return Agreement(name, ids, people, tuple(statements), bridging, report)
+    return Agreement(name, ids, people, tuple(statements), tuple(bridging), clauses, report)
 
 
-def clause(text: str, items: Sequence[str], outcome: Agreement) -> Clause:
-    """Bind a drafted clause to its evidence. Raises InvalidInput unless it names statements, all of them bridging."""
-    known = {s.item: s for s in outcome.statements}
-    unfounded = [item for item in items if item not in outcome.bridging]
-    if unfounded or not items:
+def _clause(draft: Draft, bridging: Mapping[str, StatementAgreement]) -> Clause:
+    unfounded = [item for item in draft.items if item not in bridging]
+    if unfounded or not draft.items:
         raise InvalidInput("unfounded_clause", f"a clause rests on bridging statements; not one: {', '.join(unfounded) or 'none named'}")
-    return Clause(text, tuple(known[item] for item in items))
+    evidence = tuple(bridging[item] for item in dict.fromkeys(draft.items))
+    return Clause(draft, min(s.people for s in evidence), min(s.bridge or 0.0 for s in evidence), evidence)
 
 
 def fit_votes(matrix: JudgementMatrix, settings: Settings = Settings(), among: NDArray[np.bool_] | None = None) -> Fit:

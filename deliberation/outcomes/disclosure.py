@@ -80,8 +80,8 @@ def _is_small(entry: Any, minimum: int) -> bool:
 
 
 def _are_separate(entries: Sequence[Any]) -> bool:
-    """Whether the entries are different statements, or pairs of values, not parts of one whole: then nothing can be had by subtraction."""
-    return any(isinstance(entry, Mapping) and ("item" in entry or "source" in entry) for entry in entries)
+    """Whether the entries are different statements, clauses, or pairs of values, not parts of one whole: then nothing can be had by subtraction."""
+    return any(isinstance(entry, Mapping) and entry.keys() & {"item", "source", "draft"} for entry in entries)
 
 
 def _suppressed(entry: Any) -> dict[str, Any]:

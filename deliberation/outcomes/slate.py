@@ -2,8 +2,9 @@
 
 Owns greedy balanced selection, the balanced matching of people to statements, and a verifier of balanced justified representation
 (Fish, Gölz, Parkes, Procaccia, Rusak, Shapira & Wüthrich 2023, "Generative social choice", arXiv 2309.01291, Algorithm 1 and
-Definition 1). Utilities are exact: they are handed in, or read off cast votes. Never writes a statement: `unrepresented` names the people
-for whom the facilitator may ask a model for one (the paper's generative query). Pure; called by `registry`.
+Definition 1). Utilities are exact: they are handed in, or read off cast votes. Never writes a statement: it says what the largest group
+that the slate leaves out agrees with, and takes in the statement that `facilitator` had a model draft for them (the paper's generative
+query). Nobody has voted on that one, so it has no utility and no seat. Pure; called by `registry`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from deliberation.errors import InvalidInput
+from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.votes import JudgementMatrix
 
 VERSION = "1"
@@ -26,13 +28,18 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`size`: seats on the slate (k); the values of a cast vote and of an unseen statement."""
+    """`size`: seats on the slate (k); the values of a cast vote and of an unseen statement.
+
+    `draft` is a statement for those the slate leaves out, from what they agree with; `shared` is how many statements are named as that.
+    """
 
     size: int = 5
     agree: float = 1.0
     passed: float = 0.5
     disagree: float = 0.0
     unseen: float = 0.0
+    shared: int = 8
+    draft: Draft | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,26 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """How those whom the slate leaves out voted on one statement; `people` of them saw it."""
+
+    item: str
+    agrees: int
+    disagrees: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The largest group whose statement they do not fully agree with: at most n/k `people`, the statements most of them agree with, a draft."""
+
+    people: int
+    mean_utility: float
+    agreed: tuple[Held, ...]
+    draft: Draft | None
+
+
+@dataclass(frozen=True, slots=True)
 class SlateRows:
     """Row level: the statement that stands for each participant, and its utility to them."""
 
@@ -66,18 +93,25 @@ class SlateRows:
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """The outcome. `justified` is what the verifier said of it; `total_utility` sums over everybody's statement."""
+    """The outcome. `justified` is what the verifier said of it; `total_utility` sums over everybody's statement.
+
+    `left_out` is None where everybody fully agrees with what stands for them.
+    """
 
     size: int
     people: int
     seats: tuple[Seat, ...]
     total_utility: float
     justified: bool
+    left_out: LeftOut | None
     rows: SlateRows
 
 
 def slate(matrix: JudgementMatrix, settings: Settings = Settings()) -> Slate:
-    """Choose the slate from cast votes. People who judged nothing take no part. Raises InvalidInput where nobody did."""
+    """Choose the slate from cast votes. People who judged nothing take no part.
+
+    Raises InvalidInput where nobody did, or where the draft rests on what those left out do not agree with.
+    """
     taking_part = np.flatnonzero(matrix.votes_per_person() > 0)
     if not len(taking_part):
         raise InvalidInput("no_votes", "a slate needs votes")
@@ -99,7 +133,8 @@ def slate(matrix: JudgementMatrix, settings: Settings = Settings()) -> Slate:
         tuple(matrix.participants[i] for i in taking_part), tuple(matrix.items[item] for item in assigned), own
     )
     justified = violation(utilities, assigned, len(chosen)) is None
-    return Slate(len(chosen), len(taking_part), seats, float(own.sum()), justified, rows)
+    left_out = _left_out(matrix, taking_part, own, len(chosen), settings)
+    return Slate(len(chosen), len(taking_part), seats, float(own.sum()), justified, left_out, rows)
 
 
 def select(utilities: Floats, size: int) -> tuple[list[int], Ints]:
@@ -186,11 +221,29 @@ def certain_violation(utilities: Floats, chosen: Sequence[int], size: int) -> Vi
     return violation(utilities, np.asarray(chosen)[utilities[:, list(chosen)].argmax(axis=1)], size)
 
 
-def unrepresented(utilities: Floats, matched: Ints, size: int) -> tuple[int, ...]:
-    """Return the n/k people whose statement gives them least: those for whom a new statement would be sought (the generative query)."""
-    people = len(utilities)
-    own = utilities[np.arange(people), matched]
-    return tuple(int(person) for person in np.argsort(own, kind="stable")[: -(-people // size)])
+def unrepresented(own: Floats, size: int, enough: float) -> Ints:
+    """Return the people, at most n/k, whose statement gives them least and less than `enough`: whom the generative query is asked for."""
+    order = np.argsort(own, kind="stable")[: -(-len(own) // size)]
+    few: Ints = order[own[order] < enough]
+    return few
+
+
+def _left_out(matrix: JudgementMatrix, taking_part: Ints, own: Floats, size: int, settings: Settings) -> LeftOut | None:
+    few = unrepresented(own, size, settings.agree)
+    if not len(few):
+        if settings.draft is not None:
+            raise InvalidInput("unfounded_draft", "a statement was drafted for people whom the slate leaves out; it leaves out nobody")
+        return None
+    theirs = np.isin(matrix.rows, taking_part[few])
+    cols, votes = matrix.cols[theirs], matrix.votes[theirs]
+    agrees, disagrees, seen = (
+        np.bincount(cols[chosen], minlength=len(matrix.items)) for chosen in (votes == 1, votes == -1, np.ones(len(votes), dtype=bool))
+    )
+    most = sorted(np.flatnonzero(2 * agrees > seen), key=lambda item: (-agrees[item], item))[: settings.shared]
+    agreed = tuple(Held(matrix.items[i], int(agrees[i]), int(disagrees[i]), int(seen[i])) for i in most)
+    if settings.draft is not None and not {*settings.draft.items} <= {held.item for held in agreed}:
+        raise InvalidInput("unfounded_draft", "a statement for people whom the slate leaves out rests on what most of them agree with")
+    return LeftOut(len(few), float(own[few].mean()), agreed, settings.draft)
 
 
 def _group_sizes(people: int, size: int) -> list[int]:

@@ -312,7 +312,7 @@ class Outcomes(_Model):
     """What all rooms together found (`GET /api/deliberations/{id}/outcomes`). Only rooms that are over count.
 
     `full`: with rows and small groups, for a researcher's link; `minimum`: fewest people that a public figure covers; `refused`: methods
-    without a result, each with why.
+    without a result, each with why; `drafting`: a model is writing texts that a later answer will hold.
     """
 
     id: str
@@ -328,6 +328,7 @@ class Outcomes(_Model):
     items: tuple[OutcomeItem, ...]
     results: tuple[OutcomeResult, ...]
     refused: dict[str, str]
+    drafting: bool = False
 
 
 class ErrorBody(_Model):

@@ -40,7 +40,8 @@ class Downloaded:
 
 async def outcomes(request: web.Request) -> web.Response:
     """Give what all rooms together found; with a researcher's link, rows and small groups too."""
-    shown = view(await _found(request), full=await _may_see_rows(request))
+    found = await _found(request)
+    shown = view(found, full=await _may_see_rows(request), drafting=request.app[OUTCOMES].drafting(found))
     return web.Response(text=shown.model_dump_json(), content_type="application/json")
 
 

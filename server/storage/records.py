@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from deliberation.design import Design
+from deliberation.events import AiCalled
+from deliberation.outcomes.drafts import Draft
 
 LinkRole = Literal["invitation", "preview", "participant", "facilitator", "researcher", "admin"]
 
@@ -75,6 +77,21 @@ class RoomRecord:
     def meeting(self) -> bool:
         """Whether people met here for the deliberation itself."""
         return self.number > 0 and not self.practice
+
+
+DraftPurpose = Literal["clauses", "left-out"]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftRecord:
+    """What a model wrote for a deliberation's outcome: `texts` that passed the gate, from the votes whose hash is `basis`; `call` is the ledger's."""
+
+    deliberation_id: str
+    purpose: DraftPurpose
+    basis: str
+    at: float
+    texts: tuple[Draft, ...]
+    call: AiCalled
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Select, and_, select
 
 from deliberation.consent import Erasure
 from deliberation.design import parse_design
-from deliberation.events import PAYLOAD_TYPES, Event, Payload
+from deliberation.events import PAYLOAD_TYPES, AiCalled, Event, Payload
+from deliberation.outcomes.drafts import Draft
 from server.storage import schema as t
-from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
+from server.storage.records import DeliberationRecord, DraftRecord, LinkRecord, ParticipantRecord, RoomRecord
+
+_DRAFTS: TypeAdapter[tuple[Draft, ...]] = TypeAdapter(tuple[Draft, ...])
 
 
 def log_of(room_id: str, after: int = 0) -> Select[Any]:
@@ -129,3 +133,17 @@ def erasure(target: str) -> Erasure:
         "audio": "audio",
     }
     return Erasure(kinds[what], id)
+
+
+def draft(row: RowMapping) -> DraftRecord:
+    """Return a draft's record."""
+    return DraftRecord(
+        row["deliberation_id"], row["purpose"], row["basis"], row["at"], _DRAFTS.validate_json(row["texts"]),
+        AiCalled.model_validate_json(row["call"]),
+    )  # fmt: skip
+
+
+def of_draft(record: DraftRecord) -> dict[str, Any]:
+    """Return a draft's row."""
+    texts, call = dump(_DRAFTS.dump_python(record.texts, mode="json")), dump(record.call.model_dump(mode="json"))
+    return {"deliberation_id": record.deliberation_id, "purpose": record.purpose, "basis": record.basis, "at": record.at, "texts": texts, "call": call}

@@ -3,7 +3,7 @@
 Owns names and types only. JSON is kept as text with ASCII escapes, so that any character a person can type is accepted by both databases.
 
 What people said and are called is in `personal` (rows that events point at) and in `participants.personal`, nowhere else: erasing is
-deleting there. `erasures` remembers what was erased, by id, so that a late correction or an old backup cannot bring it back.
+deleting there. `drafts` holds what a model wrote from many rooms' statements: it goes with the first of them. `erasures` remembers what was erased, by id, so that a late correction or an old backup cannot bring it back.
 """
 
 from __future__ import annotations
@@ -122,6 +122,17 @@ links = Table(
     Column("cohort", String(64)),
     Column("opened", Integer, nullable=False, server_default="0"),
     Index(None, "deliberation_id"),
+)
+
+drafts = Table(
+    "drafts",
+    METADATA,
+    Column("deliberation_id", String(64), ForeignKey("deliberations.id", ondelete="CASCADE"), primary_key=True),
+    Column("purpose", String(16), primary_key=True),
+    Column("basis", String(64), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("texts", Text, nullable=False),
+    Column("call", Text, nullable=False),
 )
 
 settings = Table(

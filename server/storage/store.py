@@ -37,7 +37,7 @@ from server.storage import rows
 from server.storage import schema as t
 from server.storage.engine import Engines
 from server.storage.erasing import Eraser, unlink
-from server.storage.records import DeliberationRecord, LinkRecord, ParticipantRecord, RoomRecord
+from server.storage.records import DeliberationRecord, DraftRecord, LinkRecord, ParticipantRecord, RoomRecord
 
 log = structlog.get_logger()
 
@@ -215,6 +215,8 @@ class Store:
                 for erasure in erasures:
                     files += await self._eraser.erase(db, room_id, erasure, event.at)
                 scrub = scrub or bool(erasures)
+            if scrub:
+                await db.execute(delete(t.drafts).where(t.drafts.c.deliberation_id == deliberation_id))
         try:
             if scrub:
                 await self._engines.scrub()
@@ -274,6 +276,29 @@ class Store:
     async def open_rooms(self) -> list[RoomRecord]:
         """Return the rooms that have not closed, surveys aside: after a restart, they are folded again."""
         return [room for room in await self._rooms(t.rooms.c.closed_at.is_(None)) if not room.survey]
+
+    # -- what a model wrote from all rooms' statements
+
+    async def drafts(self, deliberation_id: str) -> list[DraftRecord]:
+        """Return what was drafted for a deliberation's outcome."""
+        query = select(t.drafts).where(t.drafts.c.deliberation_id == deliberation_id).order_by(t.drafts.c.purpose)
+        return [rows.draft(row) for row in await self._all(query)]
+
+    async def keep_draft(self, record: DraftRecord, written: int) -> None:
+        """Store a draft in the place of an older one of its purpose. Whatever is erased in the deliberation erases it.
+
+        Raises `Conflict("log_moved")` unless its rooms' logs hold as many events (practice aside) as when it was written: something it
+        was written from may have been erased since.
+        """
+        same = and_(t.drafts.c.deliberation_id == record.deliberation_id, t.drafts.c.purpose == record.purpose)
+        ends = select(func.sum(t.rooms.c.last_seq)).where(
+            t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False)
+        )
+        async with self._engines.write() as db:
+            if await db.scalar(ends) != written:
+                raise Conflict("log_moved", "Somebody has changed what this was written from.")
+            await db.execute(delete(t.drafts).where(same))
+            await db.execute(insert(t.drafts).values(rows.of_draft(record)))
 
     # -- links and settings
 
@@ -354,6 +379,8 @@ class Store:
                 query = select(t.rooms.c.id).where(mine, t.rooms.c.purged_at.is_(None), end < before)
                 over = [str(room) for room in await db.scalars(query)]
                 await db.execute(delete(t.personal).where(t.personal.c.room_id.in_(over)))
+                if over:
+                    await db.execute(delete(t.drafts).where(t.drafts.c.deliberation_id == record.deliberation_id))
                 await db.execute(update(t.rooms).where(t.rooms.c.id.in_(over)).values(purged_at=now))
                 kept = select(t.rooms.c.id).where(mine, t.rooms.c.purged_at.is_(None))
                 homeless = or_(t.participants.c.room_id.is_(None), t.participants.c.room_id.not_in(kept))
@@ -383,6 +410,7 @@ class Store:
         """Erase again what `erasures` of another state of this store lists; idempotent."""
         files: list[Path] = []
         async with self._engines.write() as db:
+            await db.execute(delete(t.drafts))  # of which statements they were written is not looked at
             for room_id, erasure, at in erasures:
                 files += await self._eraser.erase(db, room_id, erasure, at)
                 if erasure.what in ("words", "name"):

@@ -112,7 +112,7 @@ async def shown(page: Page, method: str) -> dict[str, list[tuple[int, int]]]:
     for statement in await page.locator(f"[data-method={method}] [data-testid=outcome-statement]").all():
         lines = await statement.locator(".bar-text").all_text_contents()
         pairs = [re.search(r"\((\d+) of (\d+)\)", line) for line in lines]
-        found[await statement.locator("blockquote").first.inner_text()] = [(int(p[1]), int(p[2])) for p in pairs if p]
+        found[await statement.locator("blockquote").first.text_content() or ""] = [(int(p[1]), int(p[2])) for p in pairs if p]
     return found
 
 
@@ -190,6 +190,9 @@ async def test_four_groups_over_two_rounds_from_the_organisers_page_to_an_outcom
         await expect(page.get_by_test_id("change")).to_contain_text(f"From {before:g} before to {after:g} after")
         await expect(page.get_by_test_id("consensus")).to_contain_text("Plant more trees.")
         await expect(page.get_by_test_id("divides")).to_contain_text("Keep the library open on Sundays.")
+        clause = page.get_by_test_id("clause").filter(has=page.locator("> blockquote", has_text="Plant more trees."))
+        await clause.locator("> details > summary").click()
+        await expect(clause.get_by_test_id("draft-evidence")).to_contain_text("(20 of 20)")
 
         public = json.dumps(await server.get("/api/deliberations/town/outcomes", token="none"))
         assert '"rows"' not in public and not any(person.name in public for person in crowd)

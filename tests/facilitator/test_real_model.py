@@ -1,4 +1,4 @@
-"""The whole path with a real language model: structured statements, a group's statement, a cited summary, a translation.
+"""The whole path with a real language model: structured statements, a group's statement, a cited summary, a translation, clauses.
 
 Opt-in, since it needs a model server: start any OpenAI-compatible one (llama.cpp's with Qwen2.5-1.5B-Instruct will do) and run
 
@@ -23,6 +23,7 @@ from facilitator import translation
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
 from facilitator.openai_llm import open_model
+from facilitator.outcome_texts import Voted, write_clauses, write_for_left_out
 from tests.facilitator.rooms import START, Room, design
 
 URL = os.environ.get("PARLEY_TEST_LLM_URL")
@@ -138,3 +139,15 @@ async def test_captions_are_translated(model: LanguageModel) -> None:
     print(made)
     assert made.call is not None and made.call.outcome in ("ok", "repaired")
     assert any(text is not None and text not in texts for text in made.texts)
+
+
+async def test_clauses_and_a_statement_for_those_left_out_are_held_by_the_statements_they_name(model: LanguageModel) -> None:
+    said = [Voted(f"s{n}", text.split(" because ")[0].rstrip(".") + ".", 0.9 - n / 20, agrees=6, disagrees=1) for n, (_, text) in enumerate(TALK[:4])]
+    plan = design()
+    clauses = await write_clauses(plan, said, model, lambda: "c", time.monotonic)
+    print(clauses)
+    assert clauses.call.outcome in ("ok", "repaired") and clauses.drafts
+    assert all(set(draft.items) <= {one.item for one in said} for draft in clauses.drafts)
+    few = await write_for_left_out(plan, [said[0].text], said[1:], model, lambda: "c", time.monotonic)
+    print(few)
+    assert few.call.outcome in ("ok", "repaired") and len(few.drafts) + few.rejected == 1

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from deliberation.errors import InvalidInput
-from deliberation.outcomes.agreement import Settings, agreement, clause, hold_out_accuracy, inferred_votes
+from deliberation.outcomes.agreement import Agreement, Settings, agreement, hold_out_accuracy, inferred_votes
+from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.votes import JudgementMatrix
 from tests.deliberation.outcomes.helpers import camps, matrix_of
 
@@ -87,13 +90,15 @@ def test_with_too_few_votes_nothing_is_inferred() -> None:
 
 
 def test_a_clause_rests_on_bridging_statements_or_is_refused() -> None:
-    outcome = agreement(two_segments(), NO_INFERENCE)
-    bound = clause("Both regions want s0.", ["s0"], outcome)
-    assert bound.evidence[0].bridge == pytest.approx(0.6)
+    def drafted(text: str, *items: str) -> Agreement:
+        return agreement(two_segments(), replace(NO_INFERENCE, clauses=(Draft(text, items),)))
+
+    (bound,) = drafted("Both regions want s0.", "s0", "s0").clauses
+    assert bound.bridge == pytest.approx(0.6) and [s.item for s in bound.evidence] == ["s0"] and bound.people == bound.evidence[0].people
     with pytest.raises(InvalidInput, match="s1"):
-        clause("Everybody wants s1.", ["s0", "s1"], outcome)
+        drafted("Everybody wants s1.", "s0", "s1")
     with pytest.raises(InvalidInput):
-        clause("Everybody wants something.", [], outcome)
+        drafted("Everybody wants something.")
 
 
 def test_without_segments_it_says_so() -> None:

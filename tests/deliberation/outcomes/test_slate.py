@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
 from deliberation.errors import InvalidInput
+from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.slate import Settings, certain_violation, match, select, slate, unrepresented, violation
 from tests.deliberation.outcomes.helpers import matrix_of
 
@@ -113,7 +114,25 @@ def test_a_slate_from_votes_says_whom_each_statement_stands_for() -> None:
 def test_those_worst_served_are_named_for_a_new_statement() -> None:
     utilities = eighty_and_twenty()
     matched = match(utilities, [0, 1, 2, 3, 4])
-    assert set(unrepresented(utilities, matched, 5)) == set(range(80, 100))
+    assert set(unrepresented(utilities[np.arange(100), matched], 5, 1.0)) == set(range(80, 100))
+
+
+def test_whom_the_slate_leaves_out_what_they_share_and_what_was_drafted_for_them() -> None:
+    # One seat of two must go to each half; the four who pass on everything on the slate share s2 among themselves only.
+    table = [[1, 1, -1]] * 8 + [[0, 0, 1]] * 3 + [[0, -1, 1]]
+    outcome = slate(matrix_of(table), Settings(size=1))
+    assert [seat.item for seat in outcome.seats] == ["s0"] and outcome.left_out is not None
+    held = outcome.left_out
+    assert (held.people, held.mean_utility, held.draft) == (4, 0.5, None)
+    assert [(one.item, one.agrees, one.disagrees, one.people) for one in held.agreed] == [("s2", 4, 0, 4)]
+    written = Draft("Do what s2 says.", ("s2",), "model")
+    told = slate(matrix_of(table), Settings(size=1, draft=written)).left_out
+    assert told is not None and told.draft == written
+    with pytest.raises(InvalidInput, match="agree with"):
+        slate(matrix_of(table), Settings(size=1, draft=Draft("Do what s0 says.", ("s0",))))
+    assert slate(matrix_of([[1, 1]] * 10), Settings(size=2)).left_out is None
+    with pytest.raises(InvalidInput, match="nobody"):
+        slate(matrix_of([[1, 1]] * 10), Settings(size=2, draft=written))
 
 
 def test_a_slate_without_seats_or_votes_is_refused() -> None:

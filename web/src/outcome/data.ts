@@ -47,11 +47,28 @@ export interface SegmentAgreement extends Suppressible {
   segment: string;
   agreement: number | null;
 }
+/** A text that was drafted from statements; nobody has voted on it. */
+export interface Draft {
+  text: string;
+  items: string[];
+  method: 'model' | 'extraction';
+  model: string;
+  prompt: string;
+}
+export interface Clause extends Suppressible {
+  draft?: Draft;
+  bridge?: number;
+}
+export interface LeftOut extends Suppressible {
+  agreed?: Array<{ item: string }>;
+  draft?: Draft | null;
+}
 export interface Agreement {
   segment: string;
   segments: string[];
   statements: Array<Suppressible & { item: string; agreement: number | null; bridge: number | null; polarisation: number | null; by_segment?: SegmentAgreement[] }>;
   bridging: string[];
+  clauses: Clause[];
   inference: { accuracy: number; majority_accuracy: number; held_out: number } | null;
 }
 export interface Bridging {
@@ -62,6 +79,7 @@ export interface Slate {
   people: number;
   seats: Array<Suppressible & { item: string; seats: number; supporters: number; mean_utility: number }>;
   justified: boolean;
+  left_out: LeftOut | null;
 }
 export interface Ballots extends Suppressible {
   rule: 'approval' | 'plurality' | 'irv' | 'schulze' | 'weighted' | 'quadratic';

@@ -15,6 +15,8 @@ import { SECTIONS } from './methods';
 import { AllStatements } from './sections';
 import './outcome.css';
 
+const DRAFTING_MS = 5000; // between two looks whether a model has finished writing
+
 export default function OutcomePage({ id }: { id: string }) {
   const [token] = useState(() => linkToken(`outcome.${id}`));
   const [outcomes, setOutcomes] = useState<Outcomes | null>(null);
@@ -34,6 +36,12 @@ export default function OutcomePage({ id }: { id: string }) {
     addEventListener('beforeprint', unfold);
     return () => removeEventListener('beforeprint', unfold);
   }, []);
+  const drafting = outcomes?.drafting === true;
+  useEffect(() => {
+    if (!drafting) return;
+    const timer = setInterval(load, DRAFTING_MS);
+    return () => clearInterval(timer);
+  }, [drafting]);
   const found = outcomes && read(outcomes);
   return (
     <div class="page">
@@ -58,6 +66,11 @@ export default function OutcomePage({ id }: { id: string }) {
         )}
         {!problem && !outcomes && <p class="muted">{t('loading')}</p>}
         {found && <Facts outcomes={found.outcomes} />}
+        {drafting && (
+          <p class="note" role="status" data-testid="drafting">
+            {t('outcomes.drafting')}
+          </p>
+        )}
         {found?.outcomes.results.length === 0 && <p class="lead">{t('outcomes.none')}</p>}
         {found?.outcomes.results.map((result) => (
           <Method key={`${result.method} ${result.title}`} found={found} result={result} />

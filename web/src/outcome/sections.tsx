@@ -2,6 +2,7 @@
 import { number, percent, t } from '../i18n';
 import type { OutcomeResult } from '../protocol/types';
 import { type Agreement, type Ballots, type Bridging, type Change, type Found, groupName, groupSeat, type OpinionGroups, type Slate, tooFew } from './data';
+import { Clauses, ForLeftOut } from './drafted';
 import { OpinionMap } from './map';
 import { Statement, Statements } from './statement';
 import { DataTable } from './table';
@@ -89,6 +90,7 @@ export function AgreementSection({ found, figures }: { found: Found; figures: Ag
           </Statement>
         ))}
       </ol>
+      <Clauses found={found} clauses={figures.clauses} />
       <DataTable
         columns={[t('outcomes.column.statement'), t('outcomes.agree'), t('outcomes.column.least'), t('outcomes.people')]}
         rows={figures.statements.map((one) => [found.text(one.item), one.agreement == null ? null : percent(one.agreement), one.bridge == null ? null : percent(one.bridge), one.people])}
@@ -124,6 +126,7 @@ export function SlateSection({ found, figures }: { found: Found; figures: Slate 
         ))}
       </ol>
       <p class={figures.justified ? 'checked' : 'problem'}>{t(figures.justified ? 'outcomes.slate.justified' : 'outcomes.slate.unjustified')}</p>
+      <ForLeftOut found={found} few={figures.left_out} all={figures.people} />
     </>
   );
 }

@@ -1910,9 +1910,10 @@ export interface OutcomeResult {
  * What all rooms together found (`GET /api/deliberations/{id}/outcomes`). Only rooms that are over count.
  *
  * `full`: with rows and small groups, for a researcher's link; `minimum`: fewest people that a public figure covers; `refused`: methods
- * without a result, each with why.
+ * without a result, each with why; `drafting`: a model is writing texts that a later answer will hold.
  */
 export interface Outcomes {
+  drafting: boolean;
   full: boolean;
   id: string;
   items: OutcomeItem[];
