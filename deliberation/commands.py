@@ -40,6 +40,13 @@ class EndTurn(CommandBase):
     type: Literal["turn.done"] = "turn.done"
 
 
+class SpeakLanguage(CommandBase):
+    """Say which language one speaks, so that it is written down right: a tag of BCP 47, "und" to have it detected, None as the design says."""
+
+    type: Literal["speech.language"] = "speech.language"
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=16)] | None
+
+
 class Ready(CommandBase):
     """Vote to move on, or take that back."""
 
@@ -240,6 +247,7 @@ class CloseRoom(CommandBase):
 ParticipantCommand = (
     RaiseHand
     | LowerHand
+    | SpeakLanguage
     | EndTurn
     | Ready
     | MoreTime

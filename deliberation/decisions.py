@@ -44,6 +44,7 @@ from deliberation.commands import (
     Ready,
     RemoveMember,
     SendMessage,
+    SpeakLanguage,
     StrikeChat,
     StrikeUtterance,
     WithdrawConsent,
@@ -69,6 +70,7 @@ from deliberation.events import (
     RoomClosed,
     SafetyAnswered,
     SafetyDecided,
+    SpeechLanguage,
     StageExtended,
     StageMoreTime,
     StageReady,
@@ -146,6 +148,9 @@ def _participant(state: RoomState, me: str, command: Command, now: float, new_id
         case EndTurn():
             mine = state.turn is not None and state.turn.participant_id == me
             return [TurnEnded(participant_id=me, why="done")] if mine else []
+        case SpeakLanguage():
+            same = state.members[me].speaks == command.language
+            return [] if same else [SpeechLanguage(participant_id=me, language=command.language)]
         case Ready():
             if state.stage is None:
                 raise Conflict("no_stage", "The first stage has not started yet.")

@@ -143,6 +143,14 @@ class MemberJoined(PayloadBase):
     simulated: bool = False
 
 
+class SpeechLanguage(PayloadBase):
+    """A member said which language they speak: a tag of BCP 47, "und" for whatever is heard, None for the deliberation's own."""
+
+    kind: Literal["speech.language"] = "speech.language"
+    participant_id: str
+    language: str | None
+
+
 class MemberAway(PayloadBase):
     """A member has been out of touch for too long; the seat is kept."""
 
@@ -544,6 +552,7 @@ Payload = Annotated[
     | ConsentWithdrawn
     | HandRaised
     | HandLowered
+    | SpeechLanguage
     | TurnStarted
     | TurnWarned
     | TurnEnded

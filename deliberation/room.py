@@ -46,6 +46,7 @@ from deliberation.events import (
     SafetyAsked,
     SafetyDecided,
     SpeechEnded,
+    SpeechLanguage,
     SpeechStarted,
     StageEnded,
     StageExtended,
@@ -205,6 +206,8 @@ def fold(state: RoomState, event: Event) -> RoomState:
             kept = {**(now.consent if now else {}), **dict.fromkeys(e.items, False)}
             state = _member(state, e.participant_id, consent=kept)
             return without_answers(state, e.participant_id) if takes_answers_out(state, e) else state
+        case SpeechLanguage() as e:
+            return _member(state, e.participant_id, speaks=e.language)
         case HandRaised() as e:
             hand = Hand(e.participant_id, event.at, e.short)
             others = tuple(h for h in state.queue if h.participant_id != e.participant_id)

@@ -21,7 +21,7 @@ from deliberation.values import Values
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One seat and who holds it. `name` is None once erased."""
+    """One seat and who holds it. `name` is None once erased; `language` is their page's, `speaks` what they said they speak (see `SpeechLanguage`)."""
 
     participant_id: str
     seat: int
@@ -35,6 +35,7 @@ class Member:
     mode: str = "online"
     cohort: str = "main"
     simulated: bool = False
+    speaks: str | None = None
 
     @property
     def writes(self) -> bool:

@@ -78,6 +78,7 @@ def room_view(state: RoomState, role: Role, participant_id: str | None = None) -
             participant_id=participant_id,
             seat=who.seat if who else None,
             presence=who.presence if who else None,
+            speaks=who.speaks if who else None,
             consent=dict(who.consent) if who else {},
             polls={
                 poll: dict(by[who.participant_id])

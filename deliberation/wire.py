@@ -225,12 +225,13 @@ class ListenerView(ViewBase):
 
 
 class MeView(ViewBase):
-    """Who the viewer is here."""
+    """Who the viewer is here; `speaks` is the language they said they speak, if any."""
 
     role: Role
     participant_id: str | None
     seat: int | None
     presence: str | None
+    speaks: str | None
     consent: dict[str, bool]
     polls: dict[str, dict[str, int]]
 

@@ -17,7 +17,7 @@ from deliberation.events import (
     UtteranceRevised,
     Word,
 )
-from deliberation.state import RoomState
+from deliberation.state import Member, RoomState
 from server import metrics
 from server.clock import now
 from server.rooms.room import Room
@@ -53,6 +53,8 @@ class Hearing:
             hotwords=(*design.transcription.vocabulary, *names),
             clock=now,
         )
+        for member in room.state.members.values():
+            self._choose(member)
         self._handlers: dict[type, Callable[..., None]] = {
             VoiceStarted: self._voice_started,
             VoiceEnded: self._voice_ended,
@@ -85,10 +87,18 @@ class Hearing:
         return self._transcriber.stats()
 
     def on_events(self, events: Sequence[Event], state: RoomState) -> None:
-        """Stop listening to those who left."""
+        """Stop listening to those who left; listen for the language that somebody says they speak."""
         for event in events:
+            if event.kind == "speech.language" and event.payload.owner is not None:
+                self._choose(state.members[event.payload.owner])
             if event.kind == "member.left" and event.payload.owner is not None:
                 self._transcriber.remove(event.payload.owner)
+
+    def _choose(self, member: Member) -> None:
+        if member.speaks is not None:
+            self._transcriber.set_language(member.participant_id, member.speaks)
+        else:
+            self._transcriber.set_language(member.participant_id, self._room.state.plan.transcription.language)
 
     def _on_stream(self, event: StreamEvent) -> None:
         self._handlers[type(event)](event)

@@ -41,7 +41,7 @@ ROLES = ("nobody", "invitation", "participant", "facilitator", "researcher", "ad
 
 # what a minimal message of each kind looks like
 SAMPLES: dict[str, dict[str, Any]] = {
-    "hand.raise": {}, "hand.lower": {}, "turn.done": {}, "stage.ready": {}, "stage.more_time": {},
+    "hand.raise": {}, "hand.lower": {}, "speech.language": {"language": "de"}, "turn.done": {}, "stage.ready": {}, "stage.more_time": {},
     "statement.add": {"text": "A claim."}, "statement.withdraw": {"statement_id": "x"}, "statement.vote": {"statement_id": "x", "value": 1}, "ballot.cast": {"stage_id": "x"},
     "group_statement.rank": {"stage_id": "x", "order": ["y"]}, "group_statement.critique": {"stage_id": "x"},
     "group_statement.stand": {"stage_id": "x", "value": 1},

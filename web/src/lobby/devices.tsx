@@ -1,7 +1,8 @@
 /** Camera preview, microphone meter, speaker test and pickers: in the lobby and, as a dialog, in mid-call. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { t } from '../i18n';
+import { language, t } from '../i18n';
 import type { DeviceProblem, Devices, Kind } from '../media/devices';
+import { DETECT, setSpeaks, speaks, SPOKEN } from '../media/speech';
 import { canChooseOutput, playTest, watchLevel, type Sound } from '../media/sound';
 import { Select } from '../ui/controls';
 import { Icon } from '../ui/icons';
@@ -48,6 +49,21 @@ export function Problem({ kind, problem }: { kind: Kind; problem: DeviceProblem 
   );
 }
 
+/** Which language one speaks. */
+function Spoken() {
+  const names = new Intl.DisplayNames([language.value], { type: 'language' });
+  const known = SPOKEN.map((value) => ({ value, label: names.of(value) ?? value })).sort((a, b) => a.label.localeCompare(b.label, language.value));
+  return (
+    <Select
+      label={t('speaks')}
+      value={speaks.value}
+      options={[{ value: '', label: t('speaks.usual') }, { value: DETECT, label: t('speaks.detect') }, ...known]}
+      onChange={setSpeaks}
+      testid="speaks"
+    />
+  );
+}
+
 /** Everything about one's devices except the picture. */
 export function DevicePanel({ devices, sound }: { devices: Devices; sound: Sound }) {
   const [testing, setTesting] = useState(false);
@@ -82,6 +98,7 @@ export function DevicePanel({ devices, sound }: { devices: Devices; sound: Sound
         {devices.tracks.audio.value && <Meter devices={devices} />}
       </div>
       {devices.wanted.audio.value && pick('audio', devices.microphones.value)}
+      {devices.wanted.audio.value && <Spoken />}
       <div class="device-row">{wants('video', t('lobby.withCamera'), t('lobby.audioOnly'))}</div>
       {devices.wanted.video.value && pick('video', devices.cameras.value)}
       <div class="device-row end">

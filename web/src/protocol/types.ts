@@ -17,6 +17,7 @@ export type EventPayload =
   | ConsentWithdrawn
   | HandRaised
   | HandLowered
+  | SpeechLanguage
   | TurnStarted
   | TurnWarned
   | TurnEnded
@@ -81,6 +82,7 @@ export type FacilitatorCommand =
 export type ParticipantCommand =
   | RaiseHand
   | LowerHand
+  | SpeakLanguage
   | EndTurn
   | Ready
   | MoreTime
@@ -628,6 +630,7 @@ export interface Do {
   command:
     | RaiseHand
     | LowerHand
+    | SpeakLanguage
     | EndTurn
     | Ready
     | MoreTime
@@ -685,6 +688,13 @@ export interface RaiseHand {
  */
 export interface LowerHand {
   type: 'hand.lower';
+}
+/**
+ * Say which language one speaks, so that it is written down right: a tag of BCP 47, "und" to have it detected, None as the design says.
+ */
+export interface SpeakLanguage {
+  language: string | null;
+  type: 'speech.language';
 }
 /**
  * Give the floor back.
@@ -1181,6 +1191,14 @@ export interface HandRaised {
  */
 export interface HandLowered {
   kind: 'hand.lowered';
+  participant_id: string;
+}
+/**
+ * A member said which language they speak: a tag of BCP 47, "und" for whatever is heard, None for the deliberation's own.
+ */
+export interface SpeechLanguage {
+  kind: 'speech.language';
+  language: string | null;
   participant_id: string;
 }
 /**
@@ -1781,7 +1799,7 @@ export interface Lobby {
   waiting: number;
 }
 /**
- * Who the viewer is here.
+ * Who the viewer is here; `speaks` is the language they said they speak, if any.
  */
 export interface MeView {
   consent: {
@@ -1796,6 +1814,7 @@ export interface MeView {
   presence: string | null;
   role: 'participant' | 'facilitator' | 'researcher' | 'admin';
   seat: number | null;
+  speaks: string | null;
 }
 /**
  * The SDP answer to offer `id`.

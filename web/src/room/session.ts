@@ -8,6 +8,7 @@ import { Devices } from '../media/devices';
 import { Peer } from '../media/peer';
 import { ReadAloud } from '../media/read-aloud';
 import { Sound } from '../media/sound';
+import { speaks } from '../media/speech';
 import { request } from '../net/api';
 import { sentence } from '../net/errors';
 import { RoomFeed, type RoomEvent } from '../net/feed';
@@ -73,6 +74,11 @@ export class Session {
       const camera = this.devices.tracks.video.value !== null;
       const room = this.roomId.value;
       if (this.socket.state.value === 'open' && room) this.socket.send({ type: 'media.state', microphone, camera });
+    });
+    effect(() => {
+      const room = this.roomId.value;
+      const wanted = speaks.value || null;
+      if (this.socket.state.value === 'open' && room && !this.writes.value && wanted !== (this.view.peek()?.me.speaks ?? null)) void this.do({ type: 'speech.language', language: wanted });
     });
     effect(() => {
       if (this.over.value) this.hangUp();
