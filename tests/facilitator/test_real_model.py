@@ -141,13 +141,19 @@ async def test_captions_are_translated(model: LanguageModel) -> None:
     assert any(text is not None and text not in texts for text in made.texts)
 
 
-async def test_clauses_and_a_statement_for_those_left_out_are_held_by_the_statements_they_name(model: LanguageModel) -> None:
-    said = [Voted(f"s{n}", text.split(" because ")[0].rstrip(".") + ".", 0.9 - n / 20, agrees=6, disagrees=1) for n, (_, text) in enumerate(TALK[:4])]
-    plan = design()
-    clauses = await write_clauses(plan, said, model, lambda: "c", time.monotonic)
-    print(clauses)
-    assert clauses.call.outcome in ("ok", "repaired") and clauses.drafts
-    assert all(set(draft.items) <= {one.item for one in said} for draft in clauses.drafts)
-    few = await write_for_left_out(plan, [said[0].text], said[1:], model, lambda: "c", time.monotonic)
-    print(few)
-    assert few.call.outcome in ("ok", "repaired") and len(few.drafts) + few.rejected == 1
+def voted() -> list[Voted]:
+    return [Voted(f"s{n}", text.split(" because ")[0].rstrip(".") + ".", 0.9 - n / 20, agrees=6, disagrees=1) for n, (_, text) in enumerate(TALK[:4])]
+
+
+async def test_clauses_are_held_by_the_statements_they_name(model: LanguageModel) -> None:
+    written = await write_clauses(design(), voted(), model, lambda: "c", time.monotonic)
+    print(written)
+    assert written.call.outcome in ("ok", "repaired") and written.drafts
+    assert all(set(draft.items) <= {one.item for one in voted()} for draft in written.drafts)
+
+
+async def test_a_statement_for_those_left_out_is_written_or_found_wanting(model: LanguageModel) -> None:
+    first, *rest = voted()
+    written = await write_for_left_out(design(), [first.text], rest, model, lambda: "c", time.monotonic)
+    print(written)
+    assert written.call.outcome in ("ok", "repaired") and len(written.drafts) + written.rejected == 1
