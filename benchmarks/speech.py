@@ -37,6 +37,7 @@ from pathlib import Path
 
 import numpy as np
 from faster_whisper import WhisperModel
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -196,7 +197,8 @@ def track(clips: Sequence[Clip]) -> list[tuple[int, bytes]]:
 
 def reference_model(settings: TranscriptionSettings) -> WhisperModel:
     path = locate(settings.model, settings.cache_dir)
-    return WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)  # as each of our workers
+    threadpool_limits(1)  # as each of our workers, and so is the next
+    return WhisperModel(path, device="cpu", compute_type="int8", cpu_threads=1)
 
 
 def offline(model: WhisperModel, clips: Sequence[Clip]) -> tuple[dict[str, str], float]:
