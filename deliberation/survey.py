@@ -21,6 +21,7 @@ from deliberation.events import (
     StageStarted,
     StatementAdded,
     StatementWithdrawn,
+    VoteCast,
 )
 from deliberation.outcomes.cohorts import is_vague
 from deliberation.outcomes.disclosure import MINIMUM
@@ -102,19 +103,20 @@ def wants_follow_up(state: RoomState, participant_id: str) -> dict[str, float] |
 def counted(events: Sequence[Event], design: Design, *, over: bool = False) -> list[Event]:
     """Return what counts of a survey by now: all of those who were done first, in whole lots of five.
 
-    Nothing before `min_responders` are done. Once it is over the others count too, unless that would tell what fewer than five of them said.
-    The result is a whole log, numbered from 1.
+    Nothing before `min_responders` are done. A vote that one of them changes later counts with the next lot. Once it is over the others count
+    too, unless that would tell what fewer than five of them said. The result is a whole log, numbered from 1.
     """
-    done: dict[str, None] = {}
+    done: dict[str, int] = {}
     for event in events:
         if isinstance(event.payload, StageReady) and event.payload.ready:
-            done.setdefault(event.payload.participant_id)
+            done.setdefault(event.payload.participant_id, event.seq)
     number = len(done) - len(done) % MINIMUM if len(done) >= settings(design).min_responders else 0
     everybody = {e.payload.participant_id for e in events if isinstance(e.payload, MemberJoined)}
     if over and (not number or len(everybody) - number >= MINIMUM):
         return list(events)
     people = set(list(done)[:number])
-    kept = [e for e in events if _concerns(e.payload) <= people]
+    since = max((done[person] for person in people), default=0)  # when the last lot was whole
+    kept = [e for e in events if _concerns(e.payload) <= people and not (isinstance(e.payload, VoteCast) and e.seq > since)]
     return [Event(seq, e.at, e.actor, e.payload) for seq, e in enumerate(kept, 1)]
 
 

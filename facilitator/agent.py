@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from deliberation.events import (
@@ -26,7 +26,7 @@ from deliberation.state import RoomState
 from facilitator import classify, drafting, group_statement, summary, values_cards
 from facilitator.llm import LanguageModel
 from facilitator.meaning import Embedder
-from facilitator.moves import AskOthers, CallHuman, Move, Say
+from facilitator.moves import Act, AskOthers, CallHuman, Move, Say
 from facilitator.policies import decide
 from facilitator.taken_back import without_taken_back
 from facilitator.wording import written
@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 
 
 class RoomFacilitator:
-    """The facilitator of one room. `act` appends payloads to the room's log; `clock` is room time in seconds."""
+    """The facilitator of one room. `act` appends to the room's log; `clock` is room time in seconds."""
 
     def __init__(
         self,
         model: LanguageModel | None,
-        act: Callable[[Sequence[Payload]], Awaitable[None]],
+        act: Act,
         new_id: Callable[[], str],
         clock: Callable[[], float],
         embedder: Embedder | None = None,
@@ -80,9 +80,9 @@ class RoomFacilitator:
             self._tried.add(name)
             try:
                 given = self._state
-                payloads = without_taken_back(await work(given), given, self._state)
-                if payloads:
-                    await self._act(payloads)
+                made = await work(given)
+                if made:
+                    await self._act(partial(without_taken_back, made, given))
             except (
                 Exception
             ) as error:  # a room goes on without its facilitator; the message may hold speech, so it is not logged

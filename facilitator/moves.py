@@ -6,9 +6,12 @@ decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+from deliberation.events import Payload
+from deliberation.state import RoomState
 
 Action = Literal["speak", "decline", "move_on", "more_time", "here", "call_human"]
 Weight = Literal["interface", "message", "safety"]
@@ -51,3 +54,6 @@ class AskOthers:
 
 
 Move = Say | CallHuman | AskOthers
+
+Act = Callable[[Callable[[RoomState], Sequence[Payload]]], Awaitable[None]]
+"""Appends to a room's log what a function makes of the state of that very moment: words may be taken back until then."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,7 @@ from deliberation.state import RoomState
 from deliberation.translations import Original, TextTranslated, originals
 from facilitator import prompts
 from facilitator.llm import LanguageModel, Question, ask
+from facilitator.moves import Act
 
 AT_ONCE = 12  # texts of one question: few enough for an answer within the deadline
 LOOK_BACK = 60  # texts, the newest first, that are looked at; what is older stays as it is
@@ -99,7 +101,7 @@ class Translator:
     def __init__(
         self,
         model: LanguageModel,
-        act: Callable[[Sequence[Payload]], Awaitable[None]],
+        act: Act,
         new_id: Callable[[], str],
         clock: Callable[[], float],
     ) -> None:
@@ -157,13 +159,8 @@ class Translator:
             payloads: list[Payload] = []
             if call is not None:  # the texts stand in their own events, which are erased with their originals
                 payloads.append(call.model_copy(update={"output": ""}))
-            standing = {o.subject_id: o.text for o in originals(self._state or state)}  # meanwhile some may have changed, or be gone
-            payloads += [
-                self._event(o, language, call, asked)
-                for o in due
-                if self._known.get((o.text, language)) and standing.get(o.subject_id) == o.text
-            ]
-            await self._act(payloads)
+            done = {o.subject_id: (o.text, self._event(o, language, call, asked)) for o in due if self._known.get((o.text, language))}
+            await self._act(partial(_with_standing, payloads, done))
             return True
         return False
 
@@ -204,3 +201,11 @@ def _checked(original: str, translation: str | None) -> str | None:
 
 def _numbers(text: str) -> list[int]:
     return sorted(int(number) for number in _NUMBER.findall(text))
+
+
+def _with_standing(
+    payloads: Sequence[Payload], done: Mapping[str, tuple[str, Payload]], now: RoomState
+) -> list[Payload]:
+    """Return the payloads with the translations of what still stands as it was: meanwhile some may have changed, or be gone."""
+    standing = {o.subject_id: o.text for o in originals(now)}
+    return [*payloads, *(event for key, (text, event) in done.items() if standing.get(key) == text)]

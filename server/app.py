@@ -23,6 +23,7 @@ from aiohttp import web
 from deliberation.design import Design
 from deliberation.errors import ParleyError, Unavailable
 from deliberation.events import AI, Payload
+from deliberation.state import RoomState
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
 from facilitator.meaning import Embedder
@@ -207,8 +208,9 @@ async def serve(
                     recording.push(packet)
 
                 media = RoomMedia(room, media_config(settings), on_audio)
-                async def act(payloads: Sequence[Payload]) -> None:
-                    await room.add(payloads, AI)
+
+                async def act(make: Callable[[RoomState], Sequence[Payload]]) -> None:
+                    await room.ask(make, AI)
 
                 room.parts = [media, hearing, recording]
                 if model is not None and room.state.plan.transcription.translate:

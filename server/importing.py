@@ -317,8 +317,8 @@ def _shifted(utterance: Utterance, by: float) -> Utterance:
 def _facilitator(log: Log, model: LanguageModel | None) -> RoomFacilitator:
     """Return the room's facilitator, whose slow work alone is asked for."""
 
-    async def act(payloads: Sequence[Payload]) -> None:
-        log.add(log.state.at, payloads, AI)
+    async def act(make: Callable[[RoomState], Sequence[Payload]]) -> None:
+        log.add(log.state.at, make(log.state), AI)
         facilitator.observe(log.state)
 
     facilitator = RoomFacilitator(

@@ -21,11 +21,12 @@ import structlog
 from deliberation.design import Design
 from deliberation.equity import gini, spoken_seconds
 from deliberation.errors import ParleyError
+from deliberation.events import Event
 from deliberation.outcomes import report
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
 from deliberation.outcomes.record import Item
-from deliberation.outcomes.result import Result
+from deliberation.outcomes.result import Result, hash_of
 from deliberation.privacy import redact, safety_rule
 from deliberation.state import RoomState
 from deliberation.survey import counted
@@ -95,6 +96,7 @@ class OutcomeBook:
         self._store = store
         self._kept: OrderedDict[str, Computed] = OrderedDict()
         self._busy: dict[str, asyncio.Lock] = {}
+        self._surveys: dict[str, tuple[int, str]] = {}  # by running survey: how long it was, and a hash of what counted of it
         self.drafter: Drafting | None = None
 
     def drafting(self, found: Computed) -> bool:
@@ -111,7 +113,7 @@ class OutcomeBook:
             people = tuple(p for p in await self._store.participants(deliberation_id) if not p.simulated)
             over = [room for room in every if not room.practice and (room.survey or room.closed_at is not None)]
             version: Version = (
-                deliberation, tuple((r.room_id, r.last_seq, r.closed_at) for r in over), len(rooms),
+                deliberation, tuple([(r.room_id, await self._end_of(r, deliberation.design), r.closed_at) for r in over]), len(rooms),
                 int(now() // KEPT_SECONDS), len(people), frozenset(p.participant_id for p in people if p.withdrawn_at is not None),
                 logs_now.settled, logs_now.drafts,
             )  # fmt: skip
@@ -129,6 +131,22 @@ class OutcomeBook:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
             return kept
+
+
+    async def _end_of(self, room: RoomRecord, design: Design) -> object:
+        """Return what changes with what counts of a log: of a running survey few answers do, and each of them would cost a computation."""
+        if not room.survey or room.closed_at is not None:
+            return room.last_seq
+        known = self._surveys.get(room.room_id)
+        if known is None or known[0] != room.last_seq:
+            events = await self._store.events(room.room_id)
+            known = room.last_seq, await asyncio.to_thread(_counted_hash, events, design)
+            self._surveys[room.room_id] = known
+        return known[1]
+
+
+def _counted_hash(events: Sequence[Event], design: Design) -> str:
+    return hash_of([event.payload.model_dump(mode="json") for event in counted(events, design)])
 
 
 def _compute(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from deliberation.command import Id
 from deliberation.consent import consent_given
 from deliberation.design import Design
-from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError, Unavailable
 from deliberation.reserved_names import impersonates
 from server import metrics
 from server.designs import checked
@@ -120,8 +120,11 @@ async def open_deliberation(request: web.Request, link: Link) -> web.Response:
 
 
 async def begin_deliberation(request: web.Request, link: Link) -> web.Response:
-    """Form groups now of those who wait, without waiting for the opening time or for more people."""
-    await request.app[STORE].deliberation(request.match_info["id"])
+    """Form groups now of those who wait, without waiting for the opening time or for more people; whoever comes later finds it open."""
+    store = request.app[STORE]
+    design = (await store.deliberation(request.match_info["id"])).design
+    if design.opens_at is not None:
+        await store.replace_design(design.model_copy(update={"opens_at": None}))
     waiting = await request.app[ROOMS].begin(request.match_info["id"])
     return web.json_response({"waiting": waiting})
 
@@ -262,9 +265,13 @@ async def join(request: web.Request, link: Link) -> web.Response:
         simulated=link.role == "preview",
     )
     await store.take_seat(link.link_id)
-    await store.add_participant(person)
-    if person.mode == "survey":
-        await request.app[SURVEYS].enter(person)
+    try:
+        await store.add_participant(person)
+        if person.mode == "survey":
+            await request.app[SURVEYS].enter(person)
+    except ParleyError:
+        await store.give_seat_back(link.link_id)
+        raise
     token = await request.app[AUTH].issue("participant", design.id, participant_id)
     response = JoinResponse(participant_id=participant_id, token=token)
     return web.Response(text=response.model_dump_json(), content_type="application/json", status=201)

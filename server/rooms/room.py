@@ -141,9 +141,9 @@ class Room:
         """Append what the server itself or the AI has to add. Raises `Unavailable` when it cannot be stored."""
         await self._ask(lambda _state, _at: list(payloads), actor)
 
-    async def ask(self, make: Callable[[RoomState], list[Payload]], actor: str = SYSTEM) -> None:
+    async def ask(self, make: Callable[[RoomState], Sequence[Payload]], actor: str = SYSTEM) -> None:
         """Append what `make` finds right in the state of that moment. Raises the `ParleyError` that it refuses with."""
-        await self._ask(lambda state, _at: make(state), actor)
+        await self._ask(lambda state, _at: list(make(state)), actor)
 
     def owe(self, payload: Payload, actor: str = SYSTEM) -> None:
         """Append something that must not be lost (recognised words, say): stored as soon as the store can."""

@@ -342,6 +342,11 @@ class Store:
                     "invitation_used", "This invitation has been used already.", "Come back with the browser you joined with."
                 )
 
+    async def give_seat_back(self, link_id: str) -> None:
+        """Count one person less who joined by an invitation: they could not after all."""
+        async with self._engines.write() as db:
+            await db.execute(update(t.links).where(t.links.c.id == link_id, t.links.c.used > 0).values(used=t.links.c.used - 1))
+
     async def setting(self, key: str) -> str | None:
         """Return a stored setting, or None."""
         async with self._engines.read() as db:

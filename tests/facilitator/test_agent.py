@@ -27,6 +27,7 @@ from deliberation.events import (
     UtteranceStruck,
 )
 from deliberation.room import fold_all
+from deliberation.state import RoomState
 from facilitator import classify, prompts
 from facilitator.agent import RoomFacilitator, payload_of
 from facilitator.llm import LanguageModel, ModelFailure
@@ -49,8 +50,8 @@ LINES = [
 def facilitator(
     room: Room, model: LanguageModel | None = None, now: Callable[[], float] | None = None
 ) -> RoomFacilitator:
-    async def act(payloads: Sequence[Payload]) -> None:
-        for payload in payloads:
+    async def act(make: Callable[[RoomState], Sequence[Payload]]) -> None:
+        for payload in make(room.state):
             room.add(room.state.at - START, payload, actor=AI)
 
     return RoomFacilitator(model, act, room.new_id, now or (lambda: room.state.at))
@@ -411,6 +412,25 @@ async def test_words_struck_while_the_model_works_do_not_come_back(stage: int) -
     assert not any("the air is bad for children" in text for text in made)
     assert any(kept in text for text in made)  # what others said is made use of all the same
     assert of_kind(room, "ai.called")[0].output is None
+
+
+async def test_words_whose_strike_is_dealt_with_before_the_result_do_not_come_back_either() -> None:
+    room = Room(4)
+    room.talk(LINES)
+    lost, kept = LINES[0][1], LINES[2][1]
+    texts = [(f"{lost[:-1]} and adults.", 1), (kept, 3)]
+
+    async def act(make: Callable[[RoomState], Sequence[Payload]]) -> None:
+        room.add(120, UtteranceStruck(utterance_id="u1", participant_id="p1"))  # stood before it in the room's inbox
+        for payload in make(room.state):
+            room.add(120, payload, actor=AI)
+
+    drafts = json.dumps({"statements": [{"text": text, "supports": [n]} for text, n in texts]})
+    agent = RoomFacilitator(ScriptedModel(drafts), act, room.new_id, lambda: room.state.at)
+    room.start(1, 100)
+    await work(room, agent)
+    made = [e.payload.model_dump_json() for e in room.events if e.at >= START + 100]
+    assert not any("the air is bad for children" in text for text in made) and any(kept in text for text in made)
 
 
 async def test_silence_in_the_talk_leaves_the_statements_to_the_group() -> None:

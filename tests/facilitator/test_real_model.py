@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from deliberation import group_statement as search
 from deliberation.events import AI, Event, Payload
 from deliberation.group_statement import CandidateCritiqued, CandidatesRanked
+from deliberation.state import RoomState
 from facilitator import translation
 from facilitator.agent import RoomFacilitator
 from facilitator.llm import LanguageModel
@@ -66,8 +67,8 @@ def talked() -> Room:
 async def settled(room: Room, model: LanguageModel) -> None:
     """Let the facilitator do the slow work that the room's stage calls for."""
 
-    async def act(payloads: Sequence[Payload]) -> None:
-        for payload in payloads:
+    async def act(make: Callable[[RoomState], Sequence[Payload]]) -> None:
+        for payload in make(room.state):
             room.add(room.state.at - START, payload, actor=AI)
 
     agent = RoomFacilitator(model, act, room.new_id, time.monotonic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from deliberation.events import (
 )
 from deliberation.privacy import redact
 from deliberation.room import fold_all
+from deliberation.state import RoomState
 from deliberation.view import room_view, visible_event
 from facilitator import translation
 from facilitator.llm import ModelFailure, ModelRequest
@@ -72,7 +73,8 @@ class Wired:
         self.model = model
         self.translator = Translator(model, self._act, self.room.new_id, lambda: self.now)
 
-    async def _act(self, payloads: Sequence[Payload]) -> None:
+    async def _act(self, make: Callable[[RoomState], Sequence[Payload]]) -> None:
+        payloads = make(self.room.state)
         self.room.add(100, *payloads, actor=AI)
         self.translator.on_events([], self.room.state)
 

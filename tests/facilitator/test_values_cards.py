@@ -24,8 +24,8 @@ def room(mode: str = "model") -> Room:
 
 
 def agent(room: Room, model: Any) -> RoomFacilitator:
-    async def act(payloads: Any) -> None:
-        for payload in payloads:
+    async def act(make: Any) -> None:
+        for payload in make(room.state):
             room.add(1, payload, actor="ai")
         made.observe(room.state)
 

@@ -110,6 +110,13 @@ async def test_starting_and_rebalancing_are_asked_of_the_live_rooms(site: Site) 
     assert site.rooms.asked[-2:] == [("begin", "trial"), ("rebalance", "trial")]
 
 
+async def test_who_comes_after_an_early_start_finds_it_open_after_a_restart_too(site: Site) -> None:
+    known = (await site.store.deliberation("trial")).design
+    await site.store.replace_design(known.model_copy(update={"opens_at": "2099-01-01T10:00:00+00:00"}))
+    await site.call("POST", "/api/deliberations/trial/begin", "admin")
+    assert (await site.store.deliberation("trial")).design == known
+
+
 async def test_the_check_gives_back_what_was_written(site: Site) -> None:
     text = "title: A town\nquestion: What now?\nstages:\n  - {id: talk, title: Talk}\n"
     made = await site.call("POST", "/api/designs/check", "admin", data=text)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from deliberation.design import parse_design
+from deliberation.errors import Unavailable
 from deliberation.room import fold_all
 from deliberation.survey import counted
+from server.outcomes import OutcomeBook
+from server.survey import Surveys
 from tests.server.http.conftest import START, Site
 from tests.server.storage.logs import design
 
@@ -117,6 +120,39 @@ async def test_answers_count_in_lots_of_five_once_ten_are_done(open_survey: Site
     assert len(fold_all(counted(await survey_log(open_survey), plan)).members) == 15
 
 
+async def test_a_vote_that_is_changed_counts_with_the_next_lot(open_survey: Site) -> None:
+    plan = parse_design(design("trial").model_dump(mode="json") | {"survey": {}})
+    token = await arrive(open_survey, "Ada")
+    statement = (await do(open_survey, token, type="chat.post", text=REASONED))["statements"][0]["statement_id"]
+
+    async def counts() -> int | None:
+        votes = fold_all(counted(await survey_log(open_survey), plan)).statements[statement].votes
+        return next(iter(votes.values()), None)
+
+    await do(open_survey, token, type="statement.vote", statement_id=statement, value=-1)
+    await do(open_survey, token, type="stage.ready")
+    for number in range(9):
+        await answer(open_survey, f"P{number}")
+    assert await counts() == -1
+    await do(open_survey, token, type="statement.vote", statement_id=statement, value=0)
+    assert await counts() == -1
+    for number in range(9, 14):
+        await answer(open_survey, f"P{number}")
+    assert await counts() == 0
+
+
+async def test_an_answer_that_does_not_count_yet_makes_no_outcome_anew(open_survey: Site) -> None:
+    book = OutcomeBook(open_survey.store)
+    for number in range(10):
+        await answer(open_survey, f"P{number}")
+    before = await book.computed("trial")
+    assert before.gathered.people > 10
+    token = await answer(open_survey, "Ada")
+    people = await book.computed("trial")  # who has joined is on the process card
+    await do(open_survey, token, type="chat.post", text=REASONED)
+    assert await book.computed("trial") is people and people.gathered.record == before.gathered.record
+
+
 async def test_the_end_of_a_survey_does_not_tell_what_the_last_few_said(open_survey: Site) -> None:
     plan = parse_design(design("trial").model_dump(mode="json") | {"survey": {}})
     for number in range(4):
@@ -127,6 +163,23 @@ async def test_the_end_of_a_survey_does_not_tell_what_the_last_few_said(open_sur
     assert len(fold_all(counted(await survey_log(open_survey), plan, over=True)).members) == 10
     await arrive(open_survey, "not done")
     assert len(fold_all(counted(await survey_log(open_survey), plan, over=True)).members) == 15
+
+
+async def test_who_cannot_enter_after_all_leaves_the_invitations_seat(open_survey: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await open_survey.call(
+        "POST", "/api/deliberations/trial/links", "admin", json={"role": "participant", "seats": 1, "page": "survey"}
+    )
+    invitation = (await made.json())["url"].split("#k=")[1]
+    body = {"name": "Ada", "consent": {"take_part": True, "quote": True}, "consent_version": "1", "mode": "survey"}
+
+    async def busy(*_: Any) -> None:
+        raise Unavailable("survey_busy", "Many people answer just now.")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Surveys, "enter", busy)
+        refused = await open_survey.call("POST", "/api/deliberations/trial/participants", invitation, json=body)
+        assert refused.status == 503
+    assert await arrive(open_survey, "Ada", invitation)
 
 
 async def test_a_preview_link_answers_no_survey(open_survey: Site) -> None:
