@@ -22,7 +22,7 @@ from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.record import Record
 from deliberation.outcomes.result import as_json
 from facilitator.llm import LanguageModel
-from facilitator.outcome_texts import Voted, extracted_clauses, write_clauses, write_for_left_out
+from facilitator.outcome_texts import Voted, Written, extracted_clauses, write_clauses, write_for_left_out
 from server.storage.records import DraftPurpose, DraftRecord
 from server.storage.store import Store
 
@@ -40,9 +40,8 @@ METHOD_OF: Mapping[DraftPurpose, str] = {"clauses": "agreement", "left-out": "sl
 def with_drafts(
     method: str, parameters: Mapping[str, Any], record: Record, language: str, stored: Sequence[DraftRecord]
 ) -> dict[str, Any]:
-    """Return a method's parameters with what was drafted for it: what is stored for these very votes, else extracted."""
-    basis = record.matrix().input_hash
-    texts = {one.purpose: one.texts for one in stored if one.basis == basis and one.texts}
+    """Return a method's parameters with what was drafted for it: what is `stored` for these very votes, else extracted."""
+    texts = {one.purpose: one.texts for one in stored if one.texts}
     if method == "slate":
         return {**parameters, **({"draft": as_json(texts["left-out"][0])} if "left-out" in texts else {})}
     clauses: Sequence[Draft] = texts["clauses"] if "clauses" in texts else _extracted(record, parameters, language)
@@ -109,8 +108,7 @@ class Drafter:
     def _wanted(self, found: Computed) -> list[_Wanted]:
         if found.design.facilitation.mode != "model" or not found.logs.settled:
             return []
-        basis = found.gathered.record.matrix().input_hash
-        here = {result.method for result in found.results}
+        basis, here = found.basis, {result.method for result in found.results}
         have = {one.purpose for one in found.logs.drafts if one.basis == basis}
         rested = self._clock() - REST_SECONDS
         return [
@@ -137,11 +135,11 @@ class Drafter:
                 rejected=written.rejected,
             )  # fmt: skip
 
-    async def _clauses(self, found: Computed, figures: Mapping[str, Any]) -> Any:
+    async def _clauses(self, found: Computed, figures: Mapping[str, Any]) -> Written | None:
         statements = bridging(found.gathered.record, figures)
         return await write_clauses(found.design, statements, self._model, self._new_id, self._clock) if statements else None
 
-    async def _left_out(self, found: Computed, figures: Mapping[str, Any]) -> Any:
+    async def _left_out(self, found: Computed, figures: Mapping[str, Any]) -> Written | None:
         few = figures["left_out"]
         if few is None or not few["agreed"]:
             return None

@@ -25,7 +25,7 @@ from deliberation.events import Event
 from deliberation.outcomes import report
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.gather import Gathered, RoomLog, gather
-from deliberation.outcomes.record import Item
+from deliberation.outcomes.record import VOTED_KINDS, Item
 from deliberation.outcomes.result import Result, hash_of
 from deliberation.privacy import redact, safety_rule
 from deliberation.state import RoomState
@@ -72,7 +72,10 @@ class Drafting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A deliberation's outcome at one state of its rooms. `refused` says of each method without a result why there is none."""
+    """A deliberation's outcome at one state of its rooms. `refused` says of each method without a result why there is none.
+
+    `basis` is a hash of the votes, and of the texts that were voted on.
+    """
 
     version: Version
     deliberation: DeliberationRecord
@@ -82,6 +85,7 @@ class Computed:
     people: tuple[ParticipantRecord, ...]
     rooms: tuple[RoomRecord, ...]
     logs: Logs
+    basis: str
 
     @property
     def design(self) -> Design:
@@ -166,6 +170,7 @@ def _compute(
         mode, key=key, withdrawn=withdrawn, words_of=content_words,
     )  # fmt: skip
     matrix = gathered.record.matrix()
+    basis = hash_of(matrix.input_hash, [(item.id, item.text) for item in gathered.record.items if item.kind in VOTED_KINDS])
     voters = int((matrix.votes_per_person() > 0).sum())
     results, refused = [], {}
     for method, parameters in plan(design, gathered.record, voters):
@@ -174,14 +179,15 @@ def _compute(
                 refused[method] = parameters
                 continue
             if method in METHOD_OF.values():
-                parameters = with_drafts(method, parameters, gathered.record, design.language, logs_now.drafts)
+                written = [draft for draft in logs_now.drafts if draft.basis == basis]
+                parameters = with_drafts(method, parameters, gathered.record, design.language, written)
             results.append(registry.compute(method, gathered.record, parameters))
         except ParleyError as error:
             refused[method] = error.message
         except Exception:
             log.exception("an outcome could not be computed", deliberation=deliberation.deliberation_id, method=method)
             refused[method] = "This could not be computed."
-    return Computed(version, deliberation, gathered, tuple(results), refused, people, rooms, logs_now)
+    return Computed(version, deliberation, gathered, tuple(results), refused, people, rooms, logs_now, basis)
 
 
 def view(found: Computed, *, full: bool, drafting: bool = False) -> Outcomes:

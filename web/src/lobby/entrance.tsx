@@ -78,7 +78,7 @@ export function Entrance({ info, consents, invitation, devices, sound, onJoined,
           void join();
         }}
       >
-        <p class="eyebrow">{info.title}</p>
+        <p class="eyebrow" dir="auto">{info.title}</p>
         <h1 {...screen}>{t(survey ? 'survey.about' : 'lobby.title')}</h1>
         {!survey && (
           <fieldset class="ways">

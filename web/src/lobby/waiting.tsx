@@ -19,7 +19,7 @@ export function Waiting({ session, info, onStartAgain }: { session: Session; inf
       <main class="entrance waiting" data-testid="lobby-waiting">
         <Reconnecting socket={session.socket} />
         <section class="entrance-form">
-          <p class="eyebrow">{info?.title}</p>
+          <p class="eyebrow" dir="auto">{info?.title}</p>
           <h1 {...screen}>{t('waiting.title')}</h1>
           {!lobby ? (
             <p>{t('waiting.connecting')}</p>

@@ -30,7 +30,7 @@ export function Thanks({ session, info }: { session: Session; info: JoinInfo | n
       <TopBar />
       <main class="column thanks" data-testid="thanks">
         <Reconnecting socket={session.socket} />
-        <p class="eyebrow">{view.title}</p>
+        <p class="eyebrow" dir="auto">{view.title}</p>
         <h1 {...screen}>{t(removed ? 'thanks.removed' : view.close_reason === 'abandoned' ? 'thanks.abandoned' : 'thanks.title')}</h1>
         <p class="lead">{t(removed ? 'thanks.removed.text' : 'thanks.text')}</p>
         <section class="aside-box">

@@ -133,7 +133,7 @@ function Answers({ token, info, onGone }: { token: string; info: JoinInfo; onGon
   const asked = page.follow_up != null && !page.followed;
   return (
     <main class="column survey" data-testid="survey">
-      <p class="eyebrow">{page.title}</p>
+      <p class="eyebrow" dir="auto">{page.title}</p>
       <h1 {...screen} dir="auto">
         {page.question}
       </h1>
