@@ -74,7 +74,7 @@ class Drafting(Protocol):
 class Computed:
     """A deliberation's outcome at one state of its rooms. `refused` says of each method without a result why there is none.
 
-    `basis` is a hash of the votes, and of the texts that were voted on.
+    `basis` is a hash of the votes, of the texts that were voted on, and of the design, which chooses what is compared.
     """
 
     version: Version
@@ -170,7 +170,8 @@ def _compute(
         mode, key=key, withdrawn=withdrawn, words_of=content_words,
     )  # fmt: skip
     matrix = gathered.record.matrix()
-    basis = hash_of(matrix.input_hash, [(item.id, item.text) for item in gathered.record.items if item.kind in VOTED_KINDS])
+    texts = [(item.id, item.text) for item in gathered.record.items if item.kind in VOTED_KINDS]
+    basis = hash_of(matrix.input_hash, texts, design.model_dump(mode="json"))
     voters = int((matrix.votes_per_person() > 0).sum())
     results, refused = [], {}
     for method, parameters in plan(design, gathered.record, voters):

@@ -113,7 +113,8 @@ async def _turn(folder: Path) -> AsyncIterator[None]:
     with translated():
         held = os.open(folder, os.O_RDONLY)
     try:
-        await asyncio.to_thread(fcntl.flock, held, fcntl.LOCK_EX)
+        with translated():
+            await asyncio.to_thread(fcntl.flock, held, fcntl.LOCK_EX)
         yield
     finally:
         os.close(held)
