@@ -338,7 +338,7 @@ def visible_event(event: Event, state: RoomState, role: Role, participant_id: st
         case "group_statement.ranked" | "group_statement.critiqued" | "group_statement.stood":
             if participant_id is None or payload.owner != participant_id:
                 return None
-        case "values.same" | "values.wiser" | "values.told" | "values.replied" | "case.rated":
+        case "values.same" | "values.wiser" | "values.told" | "values.replied" | "case.rated" | "speech.language":
             if participant_id is None or payload.owner != participant_id:
                 return None
         case "vote.cast" | "ballot.cast" | "poll.answered" | "summary.marked" | "consent.given" | "consent.withdrawn":

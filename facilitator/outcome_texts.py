@@ -8,7 +8,7 @@ statements. Called by the server once all rooms are over; the texts are handed t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,10 +18,10 @@ from deliberation.events import AiCalled
 from deliberation.outcomes.drafts import Draft
 from deliberation.state import RoomState, Statement
 from facilitator import prompts
-from facilitator.citations import check
+from facilitator.citations import MIN_SOURCE_SUPPORT, check
 from facilitator.extraction import is_same
 from facilitator.llm import Answer, LanguageModel, Question, ask
-from facilitator.text import contains_any, count_words, sentences
+from facilitator.text import contains_any, count_words, sentences, support
 
 CLAUSES = 8
 MIN_WORDS, MAX_WORDS = 4, 35
@@ -101,7 +101,8 @@ async def write_clauses(
     drafts: list[Draft] = []
     for one in wanted:
         taken = [draft.text for draft in drafts]
-        if (draft := _gated(design, one, given, taken, answer)) is not None and len(drafts) < CLAUSES:
+        used = {item for draft in drafts for item in draft.items}
+        if (draft := _gated(design, one, given, taken, answer, used)) is not None and len(drafts) < CLAUSES:
             drafts.append(draft)
     return Written(tuple(drafts), answer.call, len(wanted) - len(drafts))
 
@@ -144,11 +145,16 @@ def _fitting(statements: Sequence[Voted], limit: int) -> list[Voted]:
 
 
 def _gated(
-    design: Design, one: DraftedText, given: Sequence[Voted], taken: Sequence[str], answer: Answer[ClauseDraft] | Answer[DraftedText]
+    design: Design, one: DraftedText, given: Sequence[Voted], taken: Sequence[str], answer: Answer[ClauseDraft] | Answer[DraftedText],
+    used: Collection[str] = (),
 ) -> Draft | None:
-    """Return a text as a draft, or None where its form is wrong, its statements do not hold it, or it is there already."""
+    """Return a text as a draft, or None where its form is wrong, its statements do not hold it, or it is there already.
+
+    What it names that holds nothing of it, or is `used` by another, is not taken for what it rests on.
+    """
     text, language = " ".join(one.text.split()), design.language
     named = list(dict.fromkeys(given[n - 1] for n in one.statements if 1 <= n <= len(given)))
+    named = [voted for voted in named if voted.item not in used and support(text, [voted.text], language) >= MIN_SOURCE_SUPPORT]
     formed = MIN_WORDS <= count_words(text) <= MAX_WORDS and len(sentences(text)) == 1 and not text.endswith(("?", "؟"))
     if not formed or not named or any(is_same(text, other, language) for other in taken):
         return None

@@ -1,4 +1,4 @@
-"""Drafting for outcomes: once all rooms are over, a model writes clauses from what bridges, and a statement for those the slate leaves out.
+"""Drafting for outcomes: while no room is open any more, a model writes clauses from what bridges, and a statement for those the slate leaves out.
 
 Owns when a model is asked, and with what; `facilitator.outcome_texts` asks and checks, the store keeps the answer with its ledger entry,
 and `server/outcomes` hands the texts to the methods. Nobody waits for it: until there is an answer, or where there is no model, clauses are
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from deliberation.errors import ParleyError
+from deliberation.errors import InvalidInput, ParleyError
+from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.record import Record
-from deliberation.outcomes.result import as_json
+from deliberation.outcomes.result import Result, as_json
 from facilitator.llm import LanguageModel
 from facilitator.outcome_texts import Voted, Written, extracted_clauses, write_clauses, write_for_left_out
 from server.storage.records import DraftPurpose, DraftRecord
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 
 WAITING = 16  # deliberations whose drafts are asked for at a time; more are asked for when their outcome is next looked at
 REST_SECONDS = 300.0  # before a model that failed is asked about the same votes again
-DRAFTED = ("clauses", "draft")  # parameters that hold texts: the figures show them to everybody, but for those that stand for too few people
+DRAFTED = ("clauses", "draft")  # parameters that hold texts
 METHOD_OF: Mapping[DraftPurpose, str] = {"clauses": "agreement", "left-out": "slate"}
 
 
@@ -46,6 +47,26 @@ def with_drafts(
         return {**parameters, **({"draft": as_json(texts["left-out"][0])} if "left-out" in texts else {})}
     clauses: Sequence[Draft] = texts["clauses"] if "clauses" in texts else _extracted(record, parameters, language)
     return {**parameters, "clauses": as_json(clauses)}
+
+
+def without_drafts(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's parameters as everybody may see them: its figures show the texts, but for those that stand for too few people."""
+    return {name: value for name, value in parameters.items() if name not in DRAFTED}
+
+
+def compute_with(
+    method: str, parameters: Mapping[str, Any], record: Record, language: str, stored: Sequence[DraftRecord]
+) -> Result:
+    """Compute a method with what was drafted for it; without what is stored where that does not fit (any more)."""
+    from deliberation.outcomes import registry
+
+    try:
+        return registry.compute(method, record, with_drafts(method, parameters, record, language, stored))
+    except InvalidInput as error:
+        if not stored or not error.code.startswith("unfounded_"):
+            raise
+        log.warning("a draft does not fit the votes that it was written from", method=method, code=error.code)
+        return registry.compute(method, record, with_drafts(method, parameters, record, language, ()))
 
 
 def _extracted(record: Record, parameters: Mapping[str, Any], language: str) -> tuple[Draft, ...]:
@@ -141,7 +162,7 @@ class Drafter:
 
     async def _left_out(self, found: Computed, figures: Mapping[str, Any]) -> Written | None:
         few = figures["left_out"]
-        if few is None or not few["agreed"]:
+        if few is None or few["people"] < MINIMUM or not few["agreed"]:
             return None
         text = {item.id: item.text for item in found.gathered.record.items}
         listed = [text[seat["item"]] for seat in figures["seats"]]

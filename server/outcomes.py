@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ from deliberation.survey import counted
 from facilitator.text import content_words
 from server.clock import now
 from server.http.models import OutcomeItem, OutcomeQuote, OutcomeResult, Outcomes
-from server.outcome_drafts import DRAFTED, METHOD_OF, with_drafts
+from server.outcome_drafts import METHOD_OF, compute_with, without_drafts
 from server.outcome_plans import figures_for_everybody, plan, title_of
 from server.storage.records import DeliberationRecord, DraftRecord, LinkRecord, ParticipantRecord, RoomRecord
 from server.storage.released import PRIVACY_KEY
@@ -49,17 +49,22 @@ Version = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """What an outcome was computed from besides the design: how much was in all logs, whether nothing more is coming, and stored drafts."""
+    """What an outcome was computed from besides the design: how much was in all logs, whether it may stay so, and stored drafts.
+
+    `settled`: no room or survey is open, and the last round has been held or nobody can join any more. Somebody may still come.
+    """
 
     written: int
     settled: bool
     drafts: tuple[DraftRecord, ...]
 
     @classmethod
-    def of(cls, rooms: Sequence[RoomRecord], drafts: Sequence[DraftRecord]) -> Logs:
+    def of(cls, deliberation: DeliberationRecord, rooms: Sequence[RoomRecord], drafts: Sequence[DraftRecord]) -> Logs:
         """Take all of a deliberation's rooms, its surveys among them."""
         real = [room for room in rooms if not room.practice]
-        settled = any(room.meeting for room in real) and all(room.closed_at is not None for room in real)
+        held = max((room.round for room in real if room.meeting), default=0)
+        settled = held > 0 and (held >= deliberation.design.rounds or not deliberation.open)
+        settled = settled and all(room.closed_at is not None for room in real)
         return cls(sum(room.last_seq for room in real), settled, tuple(drafts))
 
 
@@ -113,7 +118,7 @@ class OutcomeBook:
         async with self._busy.setdefault(deliberation_id, asyncio.Lock()):
             every = await self._store.rooms(deliberation_id)
             rooms = tuple(room for room in every if room.meeting)
-            logs_now = Logs.of(every, await self._store.drafts(deliberation_id))
+            logs_now = Logs.of(deliberation, every, await self._store.drafts(deliberation_id))
             people = tuple(p for p in await self._store.participants(deliberation_id) if not p.simulated)
             over = [room for room in every if not room.practice and (room.survey or room.closed_at is not None)]
             version: Version = (
@@ -171,7 +176,8 @@ def _compute(
     )  # fmt: skip
     matrix = gathered.record.matrix()
     texts = [(item.id, item.text) for item in gathered.record.items if item.kind in VOTED_KINDS]
-    basis = hash_of(matrix.input_hash, texts, design.model_dump(mode="json"))
+    versions = [registry.METHODS[name].version for name in METHOD_OF.values()]
+    basis = hash_of(matrix.input_hash, texts, design.model_dump(mode="json"), versions)
     voters = int((matrix.votes_per_person() > 0).sum())
     results, refused = [], {}
     for method, parameters in plan(design, gathered.record, voters):
@@ -181,8 +187,9 @@ def _compute(
                 continue
             if method in METHOD_OF.values():
                 written = [draft for draft in logs_now.drafts if draft.basis == basis]
-                parameters = with_drafts(method, parameters, gathered.record, design.language, written)
-            results.append(registry.compute(method, gathered.record, parameters))
+                results.append(compute_with(method, parameters, gathered.record, design.language, written))
+            else:
+                results.append(registry.compute(method, gathered.record, parameters))
         except ParleyError as error:
             refused[method] = error.message
         except Exception:
@@ -232,7 +239,7 @@ def view(found: Computed, *, full: bool, drafting: bool = False) -> Outcomes:
             OutcomeResult(
                 method=result.method,
                 version=result.version,
-                parameters={k: v for k, v in result.parameters.items() if full or k not in DRAFTED},
+                parameters=dict(result.parameters) if full else without_drafts(result.parameters),
                 seed=result.seed,
                 input_hash=result.input_hash,
                 title=title_of(design, result),
@@ -278,7 +285,7 @@ def process_card(found: Computed) -> report.ProcessCard:
             *(f"{question.text} (1 = {question.low}, {question.scale} = {question.high})" for question in design.poll),
         ),
         ai=ai_uses(found.gathered.rooms, found.logs.drafts),
-        methods=tuple(report.method_use(result) for result in found.results),
+        methods=tuple(report.method_use(replace(r, parameters=without_drafts(r.parameters))) for r in found.results),
         changed=_changes(found),
         limits=report.limits_of(found.gathered.people, compared, run) if over else ("No room is over yet.",),
     )

@@ -21,7 +21,7 @@ from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.factorisation import Fit, factorise
 from deliberation.outcomes.votes import JudgementMatrix
 
-VERSION = "1"
+VERSION = "2"
 Floats = NDArray[np.float64]
 _CHUNK = 4096
 

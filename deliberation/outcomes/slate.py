@@ -21,7 +21,7 @@ from deliberation.errors import InvalidInput
 from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.votes import JudgementMatrix
 
-VERSION = "1"
+VERSION = "2"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -74,7 +74,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The largest group whose statement they do not fully agree with: at most n/k `people`, the statements most of them agree with, a draft."""
+    """Whom the slate serves least: at most n/k `people` who do not fully agree with their statement, what most of them agree with, a draft.
+
+    Others may not fully agree with theirs either; among equals the order of the participants decides.
+    """
 
     people: int
     mean_utility: float
@@ -239,7 +242,7 @@ def _left_out(matrix: JudgementMatrix, taking_part: Ints, own: Floats, size: int
     agrees, disagrees, seen = (
         np.bincount(cols[chosen], minlength=len(matrix.items)) for chosen in (votes == 1, votes == -1, np.ones(len(votes), dtype=bool))
     )
-    most = sorted(np.flatnonzero(2 * agrees > seen), key=lambda item: (-agrees[item], item))[: settings.shared]
+    most = sorted(np.flatnonzero(2 * agrees > len(few)), key=lambda item: (-agrees[item], item))[: settings.shared]
     agreed = tuple(Held(matrix.items[i], int(agrees[i]), int(disagrees[i]), int(seen[i])) for i in most)
     if settings.draft is not None and not {*settings.draft.items} <= {held.item for held in agreed}:
         raise InvalidInput("unfounded_draft", "a statement for people whom the slate leaves out rests on what most of them agree with")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from deliberation.command import Id
 from deliberation.consent import consent_given
 from deliberation.design import Design
-from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, ParleyError, Unavailable
+from deliberation.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from deliberation.reserved_names import impersonates
 from server import metrics
 from server.designs import checked
@@ -269,8 +269,8 @@ async def join(request: web.Request, link: Link) -> web.Response:
         await store.add_participant(person)
         if person.mode == "survey":
             await request.app[SURVEYS].enter(person)
-    except ParleyError:
-        await store.give_seat_back(link.link_id)
+    except Exception:
+        await store.undo_join(link.link_id, participant_id)
         raise
     token = await request.app[AUTH].issue("participant", design.id, participant_id)
     response = JoinResponse(participant_id=participant_id, token=token)

@@ -97,7 +97,9 @@ async def _dump(engines: Engines, folder: Path) -> tuple[dict[str, int], str]:
         revision = await db.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
         if revision is None:
             raise InvalidInput("nothing_to_back_up", "The database holds nothing of Parley's.")
-        for table in METADATA.sorted_tables:
+        then = MetaData()  # as the tables are, which may be those of an older version
+        await db.run_sync(then.reflect)
+        for table in (table for table in then.sorted_tables if table.name in METADATA.tables):
             counts[table.name] = 0
             with (folder / "tables" / f"{table.name}.jsonl").open("w") as file:
                 async with db.stream(select(table)) as result:

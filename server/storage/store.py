@@ -287,15 +287,16 @@ class Store:
     async def keep_draft(self, record: DraftRecord, written: int) -> None:
         """Store a draft in the place of an older one of its purpose. Whatever is erased in the deliberation erases it.
 
-        Raises `Conflict("log_moved")` unless its rooms' logs hold as many events (practice aside) as when it was written: something it
-        was written from may have been erased since.
+        Raises `Conflict("log_moved")` unless its rooms' logs hold as many events (practice aside) as when it was written, and
+        retention has taken nothing: something it was written from may have been erased since.
         """
         same = and_(t.drafts.c.deliberation_id == record.deliberation_id, t.drafts.c.purpose == record.purpose)
         ends = select(func.sum(t.rooms.c.last_seq)).where(
             t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False)
         )
+        purged = select(t.rooms.c.id).where(t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.purged_at.is_not(None))
         async with self._engines.write() as db:
-            if await db.scalar(ends) != written:
+            if await db.scalar(ends) != written or await db.scalar(purged.limit(1)) is not None:
                 raise Conflict("log_moved", "Somebody has changed what this was written from.")
             await db.execute(delete(t.drafts).where(same))
             await db.execute(insert(t.drafts).values(rows.of_draft(record)))
@@ -342,9 +343,10 @@ class Store:
                     "invitation_used", "This invitation has been used already.", "Come back with the browser you joined with."
                 )
 
-    async def give_seat_back(self, link_id: str) -> None:
-        """Count one person less who joined by an invitation: they could not after all."""
+    async def undo_join(self, link_id: str, participant_id: str) -> None:
+        """Forget somebody who could not join after all, and give the invitation's seat back."""
         async with self._engines.write() as db:
+            await db.execute(delete(t.participants).where(t.participants.c.id == participant_id))
             await db.execute(update(t.links).where(t.links.c.id == link_id, t.links.c.used > 0).values(used=t.links.c.used - 1))
 
     async def setting(self, key: str) -> str | None:

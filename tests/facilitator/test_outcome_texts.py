@@ -68,6 +68,12 @@ async def test_what_its_statements_do_not_hold_is_dropped_and_counted() -> None:
     assert written.drafts == () and written.rejected == 8
 
 
+async def test_a_clause_rests_on_what_holds_it_alone_and_a_statement_is_in_one_clause() -> None:
+    asked = answer((VOTED[0].text, [1, 2, 3, 4]), ("Plant trees along every street of the city, and keep the library open on Sundays.", [2, 4]))
+    written = await write_clauses(design(), VOTED, ScriptedModel(asked), ids, clock)
+    assert [draft.items for draft in written.drafts] == [("a", "b")] and written.rejected == 1
+
+
 async def test_a_clause_that_repeats_another_is_dropped() -> None:
     twice = answer(("The city should plant more trees along its streets.", [2]), ("Plant more trees along all streets of the city.", [3]))
     written = await write_clauses(design(), VOTED, ScriptedModel(twice), ids, clock)

@@ -14,19 +14,21 @@ import pytest
 import pytest_asyncio
 
 from deliberation.errors import Conflict
-from deliberation.events import Event, Payload, VoteCast
+from deliberation.events import AiCalled, Event, Payload, VoteCast
 from deliberation.outcomes import registry
+from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.record import parse_record, record_as_json
+from deliberation.outcomes.report import card_as_markdown
 from facilitator.llm import ModelFailure, ModelRequest
 from server.outcome_drafts import Drafter
 from server.outcomes import Computed, OutcomeBook, process_card, view
-from server.storage.records import ParticipantRecord
+from server.storage.records import DraftRecord, ParticipantRecord
 from server.storage.store import Store
 from tests.facilitator.models import ScriptedModel
 from tests.server.outcome_world import PEOPLE, START, design, events, fill
 
 CLAUSE = "The town should plant more trees."
-MODEL = {"facilitation": {"mode": "model"}}
+MODEL = {"facilitation": {"mode": "model"}, "rounds": 1}
 
 
 @pytest_asyncio.fixture
@@ -99,15 +101,15 @@ async def test_a_model_writes_once_all_rooms_are_over_and_everything_can_be_comp
     assert public.figures["clauses"][0]["draft"]["text"] == CLAUSE and "clauses" not in public.parameters
 
 
-async def nine(store: Store) -> None:
+async def nine(store: Store, want_trees: int = 4) -> None:
     """One group of nine and so one seat: four want trees and the others pass on them; those five agree on cooking, against the four."""
-    plan = design(**MODEL, outcome_methods=["slate"], rounds=1)
+    plan = design(**MODEL, outcome_methods=["slate"])
     await store.create_deliberation(plan, START)
     for i in range(9):
         await store.add_participant(ParticipantRecord(PEOPLE[i], plan.id, START + i, f"Zebulon{i}", room_id="r"))
     log = events(plan, "r", 2, 1, range(9))
-    votes: list[Payload] = [VoteCast(statement_id="vote-seed-3", participant_id=PEOPLE[i], value=1 if i < 4 else 0) for i in range(9)]
-    votes += [VoteCast(statement_id="r-own", participant_id=PEOPLE[i], value=-1 if i < 4 else 1) for i in range(9)]
+    votes: list[Payload] = [VoteCast(statement_id="vote-seed-3", participant_id=PEOPLE[i], value=1 if i < want_trees else 0) for i in range(9)]
+    votes += [VoteCast(statement_id="r-own", participant_id=PEOPLE[i], value=-1 if i < want_trees else 1) for i in range(9)]
     more = [Event(log[-1].seq + n, log[-1].at, "system", payload) for n, payload in enumerate([*votes, log[-1].payload])]
     await store.append("r", 1, [*log[:-1], *more])
 
@@ -123,6 +125,44 @@ async def test_a_statement_is_written_for_those_the_slate_leaves_out_and_the_pub
     shown = next(r for r in view(found, full=False).results if r.method == "slate")
     assert shown.figures["left_out"]["draft"]["text"] == "Teach cooking in all schools soon." and "draft" not in shown.parameters
     assert all(set(one) == {"item"} for one in shown.figures["left_out"]["agreed"])
+
+
+async def test_nothing_is_written_for_so_few_that_the_page_hides_them_and_no_card_shows_texts(store: Store) -> None:
+    await nine(store, want_trees=6)
+    async with drafting(store, model := ScriptedModel(says)) as book:
+        found = await settled(book)
+    few = of(found, "slate")["left_out"]
+    assert few["people"] == 3 and few["draft"] is None and not model.asked
+    # One that is there all the same (from an older version, say) is on no public page.
+    made = Draft("Teach cooking in all schools soon.", (few["agreed"][0]["item"],), "model", "m", "p@1")
+    call = AiCalled(
+        call_id="c", purpose="left_out", model="m", prompt="p@1", prompt_hash="h", first_seq=0, last_seq=0, output="", latency_ms=1, outcome="ok"
+    )
+    await store.keep_draft(DraftRecord("town", "left-out", found.basis, START, (made,), call), found.logs.written)
+    found = await OutcomeBook(store).computed("town")
+    assert of(found, "slate")["left_out"]["draft"]["text"] == made.text  # a researcher's
+    public = view(found, full=False).model_dump_json() + card_as_markdown(process_card(found))
+    assert "Teach cooking in all schools soon" not in public and "left_out" in public
+
+
+async def test_a_draft_that_does_not_fit_is_left_out_rather_than_the_method(store: Store) -> None:
+    await fill(store, design(**MODEL))
+    async with drafting(store, ScriptedModel(says)) as book:
+        found = await settled(book)
+    (record, *_) = [one for one in await store.drafts("town") if one.purpose == "clauses"]
+    await store.keep_draft(replace(record, texts=(Draft("Close the ring road.", ("s2",), "model"),)), found.logs.written)
+    again = await OutcomeBook(store).computed("town")
+    assert not again.refused and {c["draft"]["method"] for c in of(again, "agreement")["clauses"]} == {"extraction"}
+
+
+async def test_what_retention_has_taken_comes_back_in_no_draft(store: Store) -> None:
+    await fill(store, design(**MODEL))
+    async with drafting(store, ScriptedModel(says)) as book:
+        found = await settled(book)
+    (record, *_) = await store.drafts("town")
+    assert await store.purge_expired(START + 10_000 * 86_400.0) == 4 and await store.drafts("town") == []
+    with pytest.raises(Conflict):
+        await store.keep_draft(record, found.logs.written)
 
 
 async def test_what_is_erased_takes_the_drafts_along_and_they_are_written_anew(store: Store) -> None:

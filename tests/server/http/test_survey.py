@@ -135,10 +135,13 @@ async def test_a_vote_that_is_changed_counts_with_the_next_lot(open_survey: Site
         await answer(open_survey, f"P{number}")
     assert await counts() == -1
     await do(open_survey, token, type="statement.vote", statement_id=statement, value=0)
+    await do(open_survey, token, type="chat.post", text="And I have thought of something else.")
     assert await counts() == -1
+    assert "something else" not in str(fold_all(counted(await survey_log(open_survey), plan)).utterances)
     for number in range(9, 14):
         await answer(open_survey, f"P{number}")
     assert await counts() == 0
+    assert "something else" in str(fold_all(counted(await survey_log(open_survey), plan)).utterances)
 
 
 async def test_an_answer_that_does_not_count_yet_makes_no_outcome_anew(open_survey: Site) -> None:
@@ -179,6 +182,7 @@ async def test_who_cannot_enter_after_all_leaves_the_invitations_seat(open_surve
         failing.setattr(Surveys, "enter", busy)
         refused = await open_survey.call("POST", "/api/deliberations/trial/participants", invitation, json=body)
         assert refused.status == 503
+    assert not [person for person in await open_survey.store.participants("trial") if person.mode == "survey"]
     assert await arrive(open_survey, "Ada", invitation)
 
 

@@ -6,15 +6,18 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from deliberation.errors import InvalidInput, ParleyError, Unavailable
 from deliberation.events import ConsentWithdrawn, UtteranceStruck
 from server.http.auth import Auth, admin_token
 from server.settings import Settings
+from server.storage import schema as t
 from server.storage.backup import backup, restore
+from server.storage.engine import Engines
 from server.storage.store import Store
 from tests.server.storage.conftest import POSTGRES, empty_postgres
-from tests.server.storage.logs import SPOKEN, log, said
+from tests.server.storage.logs import SPOKEN, design, log, said
 from tests.server.storage.test_store import filled
 
 AUDIO = b"OggS and a voice"
@@ -188,3 +191,19 @@ async def test_a_backup_moves_from_sqlite_to_postgresql_and_back(tmp_path: Path)
         assert member is not None and json.load(member)["counts"]["events"] == 15
     await store.close()
     await restored.close()
+
+
+async def test_a_backup_before_an_upgrade_is_taken_by_the_new_version_and_restores(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    engines = Engines(url_of(here))
+    await engines.migrate("0004")
+    async with engines.write() as db:
+        plan = design()
+        await db.execute(insert(t.deliberations).values(id=plan.id, design=plan.model_dump_json(), created_at=1.0))
+    await engines.close()
+    await backup(url_of(here), here, tmp_path / "old.tar")
+    await restore(tmp_path / "old.tar", url_of(there), there)
+    store = await Store.open(url_of(there), there / "audio")
+    assert [one.design for one in await store.deliberations()] == [plan] and await store.drafts(plan.id) == []
+    await store.close()

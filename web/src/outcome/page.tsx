@@ -5,6 +5,7 @@ import { download, getJson } from '../net/api';
 import { sentence } from '../net/errors';
 import { linkToken } from '../net/tokens';
 import type { OutcomeResult, Outcomes } from '../protocol/types';
+import { announce } from '../ui/announce';
 import { useScreen } from '../ui/controls';
 import { Icon } from '../ui/icons';
 import { toast } from '../ui/toast';
@@ -39,8 +40,17 @@ export default function OutcomePage({ id }: { id: string }) {
   const drafting = outcomes?.drafting === true;
   useEffect(() => {
     if (!drafting) return;
-    const timer = setInterval(load, DRAFTING_MS);
-    return () => clearInterval(timer);
+    // A look that fails is no problem of the reader's, who has an outcome: the next one may not.
+    const look = () =>
+      getJson<Outcomes>(`${base}/outcomes`, token)
+        .then((found) => {
+          if (!found.drafting) announce(t('outcomes.drafted'));
+          setOutcomes(found);
+        })
+        .catch(() => undefined)
+        .finally(() => (timer = setTimeout(look, DRAFTING_MS)));
+    let timer = setTimeout(look, DRAFTING_MS);
+    return () => clearTimeout(timer);
   }, [drafting]);
   const found = outcomes && read(outcomes);
   return (
@@ -67,7 +77,7 @@ export default function OutcomePage({ id }: { id: string }) {
         {!problem && !outcomes && <p class="muted">{t('loading')}</p>}
         {found && <Facts outcomes={found.outcomes} />}
         {drafting && (
-          <p class="note" role="status" data-testid="drafting">
+          <p class="note" data-testid="drafting">
             {t('outcomes.drafting')}
           </p>
         )}

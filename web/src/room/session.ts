@@ -78,7 +78,7 @@ export class Session {
     effect(() => {
       const room = this.roomId.value;
       const wanted = speaks.value || null;
-      if (this.socket.state.value === 'open' && room && !this.writes.value && wanted !== (this.view.peek()?.me.speaks ?? null)) void this.do({ type: 'speech.language', language: wanted });
+      if (this.socket.state.value === 'open' && room && !this.writes.value && wanted !== (this.view.peek()?.me.speaks ?? null)) this.socket.do({ type: 'speech.language', language: wanted }).catch(() => undefined); // nobody asked for it just now: told again in the next room, or on the next socket
     });
     effect(() => {
       if (this.over.value) this.hangUp();
