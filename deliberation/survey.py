@@ -104,8 +104,8 @@ def wants_follow_up(state: RoomState, participant_id: str) -> dict[str, float] |
 def counted(events: Sequence[Event], design: Design, *, over: bool = False) -> list[Event]:
     """Return what counts of a survey by now: all of those who were done first, in whole lots of five.
 
-    Nothing before `min_responders` are done. What one of them votes or writes later counts with the next lot. Once it is over the others count
-    too, unless that would tell what fewer than five of them said. The result is a whole log, numbered from 1.
+    Nothing before `min_responders` are done. What one of them votes or writes later counts with the next lot. Once it is over the others,
+    and what came late, count too, unless that would tell what fewer than five people said. The result is a whole log, numbered from 1.
     """
     done: dict[str, int] = {}
     for event in events:
@@ -117,6 +117,9 @@ def counted(events: Sequence[Event], design: Design, *, over: bool = False) -> l
         return list(events)
     people = set(list(done)[:number])
     since = max((done[person] for person in people), default=0)  # when the last lot was whole
+    later = {e.payload.participant_id for e in events if isinstance(e.payload, VoteCast | UtteranceFinal) and e.seq > since} & people
+    if over and len(later) >= MINIMUM:
+        since = events[-1].seq
     kept = [e for e in events if _concerns(e.payload) <= people and not (isinstance(e.payload, VoteCast | UtteranceFinal) and e.seq > since)]
     return [Event(seq, e.at, e.actor, e.payload) for seq, e in enumerate(kept, 1)]
 

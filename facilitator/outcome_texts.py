@@ -74,9 +74,9 @@ def extracted_clauses(statements: Sequence[Voted], language: str) -> tuple[Draft
         same = next((group for group in gathered if is_same(group[0].text, one.text, language)), None)
         if same is not None:
             same.append(one)
-        else:
+        elif len(gathered) < CLAUSES:
             gathered.append([one])
-    return tuple(Draft(group[0].text, tuple(one.item for one in group)) for group in gathered[:CLAUSES])
+    return tuple(Draft(group[0].text, tuple(one.item for one in group)) for group in gathered)
 
 
 async def write_clauses(

@@ -350,6 +350,8 @@ async def ensure(store: Store, design: Design) -> None:
     except ParleyError:
         await store.create_deliberation(design, now())
         return
+    if known.design.opens_at is None and any(room.meeting for room in await store.rooms(design.id)):
+        design = design.model_copy(update={"opens_at": None})  # it has begun, early perhaps: it stays open
     if known.design != design:
         await store.replace_design(design)
 

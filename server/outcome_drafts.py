@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from deliberation.errors import InvalidInput, ParleyError
+from deliberation.errors import Conflict, InvalidInput, ParleyError
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.drafts import Draft
 from deliberation.outcomes.record import Record
@@ -150,7 +150,11 @@ class Drafter:
             if written.call.outcome not in ("ok", "repaired"):
                 continue
             record = DraftRecord(deliberation_id, one.purpose, one.basis, self._clock(), written.drafts, written.call)
-            await self._store.keep_draft(record, found.logs.written)
+            try:
+                await self._store.keep_draft(record, found.logs.written)
+            except Conflict:  # something it was written from is gone: other votes than these may be asked about
+                self._asked[deliberation_id, one.purpose, one.basis] = math.inf
+                continue
             log.info(
                 "an outcome's texts were drafted", deliberation=deliberation_id, purpose=one.purpose, texts=len(written.drafts),
                 rejected=written.rejected,

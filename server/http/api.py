@@ -123,9 +123,9 @@ async def begin_deliberation(request: web.Request, link: Link) -> web.Response:
     """Form groups now of those who wait, without waiting for the opening time or for more people; whoever comes later finds it open."""
     store = request.app[STORE]
     design = (await store.deliberation(request.match_info["id"])).design
+    waiting = await request.app[ROOMS].begin(request.match_info["id"])
     if design.opens_at is not None:
         await store.replace_design(design.model_copy(update={"opens_at": None}))
-    waiting = await request.app[ROOMS].begin(request.match_info["id"])
     return web.json_response({"waiting": waiting})
 
 

@@ -285,7 +285,7 @@ class Store:
         return [rows.draft(row) for row in await self._all(query)]
 
     async def keep_draft(self, record: DraftRecord, written: int) -> None:
-        """Store a draft in the place of an older one of its purpose. Whatever is erased in the deliberation erases it.
+        """Store a draft in the place of an older one of its purpose, unless that is of the same basis. Whatever is erased in the deliberation erases it.
 
         Raises `Conflict("log_moved")` unless its rooms' logs hold as many events (practice aside) as when it was written, and
         retention has taken nothing: something it was written from may have been erased since.
@@ -294,10 +294,14 @@ class Store:
         ends = select(func.sum(t.rooms.c.last_seq)).where(
             t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False)
         )
-        purged = select(t.rooms.c.id).where(t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.purged_at.is_not(None))
+        purged = select(t.rooms.c.id).where(
+            t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False), t.rooms.c.purged_at.is_not(None)
+        )
         async with self._engines.write() as db:
             if await db.scalar(ends) != written or await db.scalar(purged.limit(1)) is not None:
                 raise Conflict("log_moved", "Somebody has changed what this was written from.")
+            if await db.scalar(select(t.drafts.c.basis).where(same)) == record.basis:
+                return  # another node was quicker: what has been read stays
             await db.execute(delete(t.drafts).where(same))
             await db.execute(insert(t.drafts).values(rows.of_draft(record)))
 

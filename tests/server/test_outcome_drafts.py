@@ -150,6 +150,7 @@ async def test_a_draft_that_does_not_fit_is_left_out_rather_than_the_method(stor
     async with drafting(store, ScriptedModel(says)) as book:
         found = await settled(book)
     (record, *_) = [one for one in await store.drafts("town") if one.purpose == "clauses"]
+    await store.keep_draft(replace(record, basis="of other votes"), found.logs.written)
     await store.keep_draft(replace(record, texts=(Draft("Close the ring road.", ("s2",), "model"),)), found.logs.written)
     again = await OutcomeBook(store).computed("town")
     assert not again.refused and {c["draft"]["method"] for c in of(again, "agreement")["clauses"]} == {"extraction"}
@@ -164,6 +165,21 @@ async def test_what_retention_has_taken_comes_back_in_no_draft(store: Store) -> 
     with pytest.raises(Conflict):
         await store.keep_draft(record, found.logs.written)
 
+
+async def test_a_draft_that_cannot_be_kept_is_not_asked_for_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(store, design(**MODEL, outcome_methods=["agreement"]))
+
+    async def refuse(*_: Any) -> None:
+        raise Conflict("log_moved", "Something is gone.")
+
+    monkeypatch.setattr(store, "keep_draft", refuse)
+    times = iter([0.0] + [1e9 * n for n in range(1, 1000)])
+    book, model = OutcomeBook(store), ScriptedModel(says)
+    task = asyncio.create_task(Drafter(book, store, model, lambda: "call", lambda: next(times)).run())
+    await settled(book)
+    assert not book.drafting(await book.computed("town")) and len(model.asked) == 1
+    task.cancel()
+    await asyncio.wait([task])
 
 async def test_what_is_erased_takes_the_drafts_along_and_they_are_written_anew(store: Store) -> None:
     await fill(store, design(**MODEL))

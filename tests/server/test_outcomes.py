@@ -18,6 +18,7 @@ from deliberation.outcomes.ballots import write_ballots
 from deliberation.outcomes.disclosure import MINIMUM
 from deliberation.outcomes.record import parse_record, record_as_json
 from deliberation.outcomes.report import card_as_markdown, run_as_markdown
+from server.app import ensure
 from server.outcomes import Computed, OutcomeBook, process_card, run_report, view
 from server.storage.records import ParticipantRecord
 from server.storage.store import Store
@@ -222,3 +223,16 @@ async def test_a_ballot_that_nobody_has_cast_is_refused_with_the_reason(store: S
     plan = ballot_design(["Red", "Green"])
     await fill(store, plan)
     assert "ballots" in (await OutcomeBook(store).computed("town")).refused
+
+
+async def test_a_design_file_does_not_shut_again_what_has_begun_early(store: Store) -> None:
+    planned = design(opens_at="2099-01-01T10:00:00+00:00")
+    await ensure(store, planned)
+    assert (await store.deliberation("town")).design.opens_at is not None
+    await store.replace_design(planned.model_copy(update={"opens_at": None}))
+    await ensure(store, planned)
+    assert (await store.deliberation("town")).design.opens_at is not None  # nobody has met: the file's word holds
+    await store.replace_design(planned.model_copy(update={"opens_at": None}))
+    await store.append("room0", 1, events(planned, "room0", 1, 1, range(5)))
+    await ensure(store, planned)
+    assert (await store.deliberation("town")).design.opens_at is None

@@ -44,7 +44,7 @@ export default function OutcomePage({ id }: { id: string }) {
     const look = () =>
       getJson<Outcomes>(`${base}/outcomes`, token)
         .then((found) => {
-          if (!found.drafting) announce(t('outcomes.drafted'));
+          if (!found.drafting && found.results.some((one) => JSON.stringify(one.figures).includes('"method":"model"'))) announce(t('outcomes.drafted'));
           setOutcomes(found);
         })
         .catch(() => undefined)

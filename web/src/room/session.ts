@@ -45,6 +45,8 @@ export class Session {
     (held) => this.devices.hold(held),
     () => (this.view.value?.speaking.length ?? 0) > 0,
   );
+  /** The language that the room knows this person to speak. */
+  private readonly told = computed(() => this.view.value?.me.speaks ?? null);
   private readonly roomId = computed(() => (this.inRoom.value ? this.view.value?.room_id : undefined));
 
   private welcome: Welcome | null = null;
@@ -78,7 +80,7 @@ export class Session {
     effect(() => {
       const room = this.roomId.value;
       const wanted = speaks.value || null;
-      if (this.socket.state.value === 'open' && room && !this.writes.value && wanted !== (this.view.peek()?.me.speaks ?? null)) this.socket.do({ type: 'speech.language', language: wanted }).catch(() => undefined); // nobody asked for it just now: told again in the next room, or on the next socket
+      if (this.socket.state.value === 'open' && room && !this.writes.value && wanted !== this.told.value) this.socket.do({ type: 'speech.language', language: wanted }).catch(() => undefined); // nobody asked for it just now: told again in the next room, or on the next socket
     });
     effect(() => {
       if (this.over.value) this.hangUp();
