@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -83,12 +82,6 @@ def bridging(record: Record, figures: Mapping[str, Any]) -> list[Voted]:
     return [Voted(one["item"], text[one["item"]], one["bridge"]) for one in figures["statements"] if one["item"] in named]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    purpose: DraftPurpose
-    basis: str
-
-
 class Drafter:
     """Has a model draft what outcomes lack, one deliberation after the other. `run` it in a task of the application."""
 
@@ -126,37 +119,38 @@ class Drafter:
             finally:
                 self._busy.discard(deliberation_id)
 
-    def _wanted(self, found: Computed) -> list[_Wanted]:
+    def _wanted(self, found: Computed) -> list[DraftPurpose]:
         if found.design.facilitation.mode != "model" or not found.logs.settled:
             return []
-        basis, here = found.basis, {result.method for result in found.results}
-        have = {one.purpose for one in found.logs.drafts if one.basis == basis}
+        here = {result.method for result in found.results}
+        have = {one.purpose for one in found.logs.drafts if one.basis == found.basis}
         rested = self._clock() - REST_SECONDS
         return [
-            _Wanted(purpose, basis)
+            purpose
             for purpose, method in METHOD_OF.items()
-            if method in here and purpose not in have and self._asked.get((found.design.id, purpose, basis), -REST_SECONDS) <= rested
+            if method in here and purpose not in have and self._asked.get((found.design.id, purpose, found.basis), -math.inf) <= rested
         ]
 
     async def _draft(self, deliberation_id: str) -> None:
         found = await self._book.computed(deliberation_id)
         figures = {result.method: result.figures for result in found.results}
-        for one in self._wanted(found):
-            self._asked[deliberation_id, one.purpose, one.basis] = self._clock()
-            written = await (self._clauses if one.purpose == "clauses" else self._left_out)(found, figures[METHOD_OF[one.purpose]])
+        for purpose in self._wanted(found):
+            asked = deliberation_id, purpose, found.basis
+            self._asked[asked] = self._clock()
+            written = await (self._clauses if purpose == "clauses" else self._left_out)(found, figures[METHOD_OF[purpose]])
             if written is None:  # there is nothing to write from, and with these votes there never will be
-                self._asked[deliberation_id, one.purpose, one.basis] = math.inf
+                self._asked[asked] = math.inf
                 continue
             if written.call.outcome not in ("ok", "repaired"):
                 continue
-            record = DraftRecord(deliberation_id, one.purpose, one.basis, self._clock(), written.drafts, written.call)
+            record = DraftRecord(deliberation_id, purpose, found.basis, self._clock(), written.drafts, written.call)
             try:
                 await self._store.keep_draft(record, found.logs.written)
             except Conflict:  # something it was written from is gone: other votes than these may be asked about
-                self._asked[deliberation_id, one.purpose, one.basis] = math.inf
+                self._asked[asked] = math.inf
                 continue
             log.info(
-                "an outcome's texts were drafted", deliberation=deliberation_id, purpose=one.purpose, texts=len(written.drafts),
+                "an outcome's texts were drafted", deliberation=deliberation_id, purpose=purpose, texts=len(written.drafts),
                 rejected=written.rejected,
             )  # fmt: skip
 

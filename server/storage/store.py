@@ -291,12 +291,9 @@ class Store:
         retention has taken nothing: something it was written from may have been erased since.
         """
         same = and_(t.drafts.c.deliberation_id == record.deliberation_id, t.drafts.c.purpose == record.purpose)
-        ends = select(func.sum(t.rooms.c.last_seq)).where(
-            t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False)
-        )
-        purged = select(t.rooms.c.id).where(
-            t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False), t.rooms.c.purged_at.is_not(None)
-        )
+        real = and_(t.rooms.c.deliberation_id == record.deliberation_id, t.rooms.c.practice.is_(False))
+        ends = select(func.sum(t.rooms.c.last_seq)).where(real)
+        purged = select(t.rooms.c.id).where(real, t.rooms.c.purged_at.is_not(None))
         async with self._engines.write() as db:
             if await db.scalar(ends) != written or await db.scalar(purged.limit(1)) is not None:
                 raise Conflict("log_moved", "Somebody has changed what this was written from.")
